@@ -1,0 +1,1 @@
+"""The command line of spicebuf: thin commands over one library call each."""

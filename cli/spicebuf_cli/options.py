@@ -1,0 +1,77 @@
+"""Options that several commands share, bundled once."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+system_argument = click.argument("system", type=click.Path(path_type=Path), metavar="SYSTEM")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Seed of draws.")
+workers_option = click.option(
+    "-j",
+    "--workers",
+    type=int,
+    default=os.cpu_count() or 1,
+    show_default="number of processors",
+    help="ngspice processes.",
+)
+banks_option = click.option(
+    "--banks",
+    type=click.Path(path_type=Path),
+    default=Path("banks"),
+    show_default=True,
+    help="Folder of the banks of transfer curves.",
+)
+samples_option = click.option(
+    "-n",
+    "--samples",
+    type=int,
+    default=20_000,
+    show_default=True,
+    help="θ per component where its prior is sampled.",
+)
+method_option = click.option(
+    "--method",
+    type=click.Choice(["auto", "monte-carlo", "enumeration"]),
+    default="auto",
+    show_default=True,
+    help="Draw θ from the prior, or take every point of a finite one.",
+)
+confidence_option = click.option(
+    "--confidence", type=float, default=0.95, show_default=True, help="Of the intervals."
+)
+
+
+def points_option(default: int) -> Callable[[_Command], _Command]:
+    """Add ``--points`` with a default of its own."""
+    return click.option(
+        "--points",
+        type=int,
+        default=default,
+        show_default=True,
+        help="Input voltages of a transfer curve, rail to rail.",
+    )
+
+
+def out_option(help_text: str) -> Callable[[_Command], _Command]:
+    """Add ``-o/--out``."""
+    return click.option("-o", "--out", type=click.Path(path_type=Path), help=help_text)
+
+
+def simulation_options(command: _Command) -> _Command:
+    """Add all that chooses how many θ are simulated, and how."""
+    for option in (
+        json_option,
+        seed_option,
+        workers_option,
+        points_option(101),
+        method_option,
+        samples_option,
+    ):
+        command = option(command)
+    return command

@@ -1,0 +1,110 @@
+"""What commands print: results on stdout, all else on stderr."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from spicebuf.workflow import Progress, SweptBank
+
+
+def print_json(answer: Any) -> None:  # noqa: ANN401 (any JSON value)
+    """Print a JSON answer on stdout."""
+    click.echo(json.dumps(answer, indent=2, allow_nan=False))
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
+    """Print a table on stdout; the first column is text, the others are aligned right."""
+    from rich.console import Console  # noqa: PLC0415 (start-up time)
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(title=title or None, title_justify="left")
+    for index, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if index == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console = Console()
+    # A pipe has no width: leave lines whole there.
+    Console(width=None if console.is_terminal else 160, highlight=False).print(table)
+
+
+def note(message: str) -> None:
+    """Print a line on stderr."""
+    click.echo(message, err=True)
+
+
+def volts(value: float | None) -> str:
+    """Format a voltage or margin."""
+    if value is None or math.isnan(value):
+        return "-"
+    return f"{value:+.6f} V" if math.isfinite(value) else "none binds"
+
+
+@contextmanager
+def progress_bar() -> "Iterator[Progress]":
+    """Show progress on a terminal; nothing in a pipe."""
+    from rich.console import Console  # noqa: PLC0415 (start-up time)
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("θ"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        tasks: dict[str, Any] = {}
+
+        def advance(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        yield advance
+
+
+def print_sweep_summary(banks: "Sequence[SweptBank]") -> None:
+    """Tell on stderr what was simulated and which θ have no trusted curve."""
+    for swept in banks:
+        source = "simulated" if swept.n_simulated else "found in the bank"
+        note(f"{swept.component.name}: {swept.n} θ {source} ({swept.bank.path})")
+        if swept.n_unsimulated:
+            note(f"  unsimulated: {swept.n_unsimulated} of {swept.n}")
+            for status, count in swept.n_by_status.items():
+                if status:
+                    note(f"    {count} x {status.meaning}")
+            for item in swept.unsimulated[:5]:
+                values = ", ".join(f"{name}={value:.6g}" for name, value in item.theta.items())
+                note(f"    number {item.index}: {values}")
+
+
+def write_answer(path: Path | None, answer: Any) -> None:  # noqa: ANN401 (any JSON value)
+    """Write a JSON answer to a file, if one is asked for.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    from spicebuf.errors import InputError  # noqa: PLC0415
+
+    if path is None:
+        return
+    try:
+        path.write_text(json.dumps(answer, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"--out {path}: cannot be written ({error.strerror})") from error

@@ -1,0 +1,62 @@
+"""`spicebuf run`."""
+
+from pathlib import Path
+
+import click
+
+from spicebuf_cli import options
+from spicebuf_cli.output import note, print_json, print_sweep_summary, progress_bar
+from spicebuf_cli.volumes import print_volumes
+
+
+@click.command(short_help="The main job: all stages, a table, a run folder.")
+@options.system_argument
+@options.simulation_options
+@options.confidence_option
+@options.banks_option
+@options.out_option("Run folder. [default: runs/NAME-K, the first K that is free]")
+def run(
+    system: Path,
+    samples: int,
+    method: str,
+    points: int,
+    workers: int,
+    seed: int,
+    confidence: float,
+    banks: Path,
+    as_json: bool,
+    out: Path | None,
+) -> None:
+    """Check, sweep and count SYSTEM, print the table, and write a run folder.
+
+    The folder gets results.json and a figure of transfer curves between their APIs.
+    """
+    from spicebuf.system import load_system  # noqa: PLC0415 (start-up time)
+    from spicebuf.workflow import Settings, run_system  # noqa: PLC0415
+
+    settings = Settings(
+        n_samples=samples,
+        n_points=points,
+        seed=seed,
+        n_workers=workers,
+        confidence=confidence,
+        method=method,
+        banks=banks,
+    )
+    loaded = load_system(system)
+    folder = out or _free_folder(system.stem)
+    with progress_bar() as progress:
+        result = run_system(loaded, settings, folder, progress)
+    if as_json:
+        print_json(result.answer)
+        return
+    print_sweep_summary(result.entropy.banks)
+    print_volumes(result.answer["entropy"])
+    note(f"run folder: {result.folder}")
+
+
+def _free_folder(name: str) -> Path:
+    k = 1
+    while (folder := Path("runs", f"{name}-{k}")).exists():
+        k += 1
+    return folder

@@ -1,0 +1,188 @@
+"""Log volumes: how much of the prior satisfies, with honest intervals. Knows no circuits."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+from scipy.special import betaincinv
+
+from spicebuf.errors import InputError
+
+MONTE_CARLO = "monte-carlo"
+ENUMERATION = "enumeration"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many of `n_samples` θ satisfy, and of how many it is not known."""
+
+    n_samples: int
+    n_satisfied: int
+    n_borderline: int = 0
+    n_unsimulated: int = 0
+
+    def __post_init__(self) -> None:
+        known = self.n_satisfied + self.n_borderline + self.n_unsimulated
+        if (
+            self.n_samples < 1
+            or known > self.n_samples
+            or min(self.n_satisfied, self.n_borderline, self.n_unsimulated) < 0
+        ):
+            raise InputError(f"{self}: n_samples must be ≥ 1 and no count negative or above it")
+
+    @property
+    def n_possible(self) -> int:
+        """Satisfied, if every borderline and unsimulated θ were."""
+        return self.n_satisfied + self.n_borderline + self.n_unsimulated
+
+
+@dataclass(frozen=True)
+class LogVolume:
+    """The log of the prior probability that θ satisfies, with its interval [nat].
+
+    Attributes
+    ----------
+    value : float
+        log(n_satisfied / n_samples), ≤ 0; −inf if none satisfies.
+    interval : (float, float)
+        Holds the true log volume at the confidence level, counting θ of unknown verdict both ways.
+    confidence : float
+        In (0, 1). An enumeration has no sampling error: its interval is certain.
+    counts : tuple of Counts
+        Of the one component, or of each component of a sum.
+    method : str
+        ``"monte-carlo"``, ``"enumeration"``, or both joined by ``"+"`` in a sum.
+    seed : int or None
+        Of the draws; None if there were none.
+    log_count : float or None
+        Log of the number of grid points that satisfy, where all were enumerated.
+    bracket : (float, float)
+        The value, if all θ of unknown verdict were violated, and if all were satisfied.
+    """
+
+    value: float
+    interval: tuple[float, float]
+    confidence: float
+    counts: tuple[Counts, ...]
+    method: str
+    seed: int | None
+    log_count: float | None
+    bracket: tuple[float, float]
+
+
+def from_sample(counts: Counts, confidence: float, seed: int) -> LogVolume:
+    """Estimate a log volume from independent draws of the prior.
+
+    The interval is Clopper & Pearson's (Biometrika 26, 1934, 404-413): its lower end takes every θ of
+    unknown verdict as violated, its upper end as satisfied, so that it covers whatever they are.
+
+    Raises
+    ------
+    InputError
+        If `confidence` is not in (0, 1).
+    """
+    _require_confidence(confidence)
+    tail = (1.0 - confidence) / 2.0
+    low, _ = clopper_pearson(counts.n_satisfied, counts.n_samples, tail)
+    _, high = clopper_pearson(counts.n_possible, counts.n_samples, tail)
+    return LogVolume(
+        value=_log_ratio(counts.n_satisfied, counts.n_samples),
+        interval=(_log(low), _log(high)),
+        confidence=confidence,
+        counts=(counts,),
+        method=MONTE_CARLO,
+        seed=seed,
+        log_count=None,
+        bracket=_bracket(counts),
+    )
+
+
+def from_enumeration(counts: Counts, confidence: float) -> LogVolume:
+    """Count a log volume over all points of a finite, equally weighted grid: no sampling error."""
+    _require_confidence(confidence)
+    return LogVolume(
+        value=_log_ratio(counts.n_satisfied, counts.n_samples),
+        interval=_bracket(counts),
+        confidence=confidence,
+        counts=(counts,),
+        method=ENUMERATION,
+        seed=None,
+        log_count=_log(counts.n_satisfied),
+        bracket=_bracket(counts),
+    )
+
+
+def total(parts: Sequence[LogVolume]) -> LogVolume:
+    """Add the log volumes of independently sampled components.
+
+    What sampling leaves open adds in quadrature (the method of variance estimates recovery of
+    Zou & Donner, Statistics in Medicine 27, 2008, 1693-1702, applied to the components' own limits);
+    what unknown verdicts leave open could lie on one side everywhere and adds linearly. Where a
+    component has no hit at all the quadrature has no centre: the upper end is then the sum of upper
+    ends at a confidence that holds for all components together.
+
+    Raises
+    ------
+    InputError
+        If there are no parts or their confidence levels differ.
+    """
+    if len({part.confidence for part in parts}) != 1:
+        raise InputError("total: give at least one log volume, all at one confidence level")
+    lows, highs = zip(*(part.bracket for part in parts), strict=True)
+    below = math.hypot(*(_gap(part.bracket[0], part.interval[0]) for part in parts))
+    above = math.hypot(*(_gap(part.interval[1], part.bracket[1]) for part in parts))
+    low, high = sum(lows), sum(highs)
+    upper = (
+        high + above if math.isfinite(high) else sum(_joint_upper(part, parts) for part in parts)
+    )
+    log_counts = [part.log_count for part in parts if part.log_count is not None]
+    return LogVolume(
+        value=sum(part.value for part in parts),
+        interval=(low - below if math.isfinite(low) else -math.inf, min(0.0, upper)),
+        confidence=parts[0].confidence,
+        counts=tuple(counts for part in parts for counts in part.counts),
+        method="+".join(dict.fromkeys(part.method for part in parts)),
+        seed=reduce(lambda a, b: a if a is not None else b, (part.seed for part in parts)),
+        log_count=sum(log_counts) if len(log_counts) == len(parts) else None,
+        bracket=(low, high),
+    )
+
+
+def clopper_pearson(n_hits: int, n: int, tail: float) -> tuple[float, float]:
+    """Return the exact limits of a binomial probability with `tail` outside either end."""
+    low = 0.0 if n_hits == 0 else float(betaincinv(n_hits, n - n_hits + 1, tail))
+    high = 1.0 if n_hits == n else float(betaincinv(n_hits + 1, n - n_hits, 1.0 - tail))
+    return low, high
+
+
+def _joint_upper(part: LogVolume, parts: Sequence[LogVolume]) -> float:
+    if part.method == ENUMERATION:
+        return part.interval[1]
+    (counts,) = part.counts
+    tail = (1.0 - part.confidence ** (1.0 / len(parts))) / 2.0
+    return _log(clopper_pearson(counts.n_possible, counts.n_samples, tail)[1])
+
+
+def _bracket(counts: Counts) -> tuple[float, float]:
+    n = counts.n_samples
+    return _log_ratio(counts.n_satisfied, n), _log_ratio(counts.n_possible, n)
+
+
+def _gap(high: float, low: float) -> float:
+    return 0.0 if high == low else high - low
+
+
+def _log(x: float) -> float:
+    return math.log(x) if x > 0 else -math.inf
+
+
+def _log_ratio(n_hits: int, n: int) -> float:
+    return math.log(n_hits / n) if n_hits else -math.inf
+
+
+def _require_confidence(confidence: float) -> None:
+    if not 0.0 < confidence < 1.0:
+        raise InputError(
+            f"confidence = {confidence:g} must lie strictly between 0 and 1, e.g. 0.95"
+        )

@@ -1,0 +1,21 @@
+"""Netlist templates: read, validated, and known down to their feedback."""
+
+from spicebuf.netlist.bundled import bundled_folder, bundled_names, bundled_path
+from spicebuf.netlist.template import (
+    TEMPLATE_SUFFIX,
+    Template,
+    ThetaSpec,
+    read_template,
+    require_sizes_positive,
+)
+
+__all__ = [
+    "TEMPLATE_SUFFIX",
+    "Template",
+    "ThetaSpec",
+    "bundled_folder",
+    "bundled_names",
+    "bundled_path",
+    "read_template",
+    "require_sizes_positive",
+]

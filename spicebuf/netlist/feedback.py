@@ -1,0 +1,98 @@
+"""Find feedback in a netlist: such a circuit can have two branches and must be simulated alone."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
+from itertools import islice
+
+from spicebuf.errors import NetlistError
+from spicebuf.netlist.circuit import Device, Scope
+
+_MAX_DEVICES = 100_000
+_MAX_DEPTH = 64
+# Terminals that conduct into one another at DC, and those that only control, by device letter.
+_CONDUCTING = {"m": (0, 2, 3), "d": (0, 1), "q": (0, 2), "j": (0, 2), "r": (0, 1), "l": (0, 1)}
+_CONDUCTING |= {"v": (0, 1), "e": (0, 1), "h": (0, 1), "b": (0, 1)}
+_CONTROLLING = {"m": (1,), "q": (1,), "j": (1,)}
+
+
+def has_feedback(component: Scope, driven: frozenset[str]) -> bool:
+    """Tell whether a channel-connected group drives, through others or by itself, its own gates.
+
+    Groups of nodes joined by channels and resistors are vertices; a gate is an edge from the group of
+    its node to the group that it controls. A cycle is feedback. The answer errs on the safe side: a
+    diode-connected transistor counts, and costs time only.
+
+    Parameters
+    ----------
+    component : Scope
+        The subcircuit of the component.
+    driven : frozenset of str
+        Ports held by ideal sources (input and supplies): they join no group.
+    """
+    groups = _Groups(driven | {"0", "gnd"})
+    flat = list(islice(_flatten(component, "", {}, 0), _MAX_DEVICES + 1))
+    if len(flat) > _MAX_DEVICES:
+        raise NetlistError(f"subcircuit {component.name!r} has more than {_MAX_DEVICES} devices")
+    sources = {name: device.nodes for name, device in flat if device.kind in "vbeh"}
+    edges: list[tuple[str, tuple[str, ...]]] = []
+    for _, device in flat:
+        conducting = [device.nodes[k] for k in _CONDUCTING.get(device.kind, ())]
+        groups.join(conducting)
+        outputs = tuple(conducting or device.nodes)
+        controls = [device.nodes[k] for k in _CONTROLLING.get(device.kind, ())]
+        controls += device.controls
+        controls += [node for name in device.sensed for node in sources.get(name, ())]
+        edges += [(control, outputs) for control in controls]
+    graph: dict[str, set[str]] = {}
+    for control, outputs in edges:
+        for node in outputs:
+            if control not in groups.fixed and node not in groups.fixed:
+                graph.setdefault(groups.find(node), set()).add(groups.find(control))
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError:
+        return True
+    return False
+
+
+class _Groups:
+    """Disjoint sets of nodes; fixed nodes join nothing."""
+
+    def __init__(self, fixed: frozenset[str]) -> None:
+        self.fixed = fixed
+        self._parent: dict[str, str] = {}
+
+    def find(self, node: str) -> str:
+        root = node
+        while (above := self._parent.get(root, root)) != root:
+            root = above
+        self._parent[node] = root
+        return root
+
+    def join(self, nodes: list[str]) -> None:
+        free = [node for node in nodes if node not in self.fixed]
+        for node in free[1:]:
+            self._parent[self.find(node)] = self.find(free[0])
+
+
+def _flatten(
+    scope: Scope, prefix: str, ports: dict[str, str], depth: int
+) -> Iterator[tuple[str, Device]]:
+    if depth > _MAX_DEPTH:
+        raise NetlistError(f"subcircuit {scope.name!r} contains itself")
+
+    def outer(node: str) -> str:
+        return ports.get(node, node if node in {"0", "gnd"} else prefix + node)
+
+    for device in scope.devices:
+        nodes = tuple(outer(node) for node in device.nodes)
+        name = prefix + device.card.keyword
+        child = scope.find_subcircuit(device.model or "") if device.kind == "x" else None
+        if child is not None:
+            inner = dict(zip(child.ports, nodes, strict=True))
+            yield from _flatten(child, f"{name}.", inner, depth + 1)
+        else:
+            controls = tuple(outer(node) for node in device.controls)
+            sensed = tuple(prefix + source for source in device.sensed)
+            yield name, replace(device, nodes=nodes, controls=controls, sensed=sensed)

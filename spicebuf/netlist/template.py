@@ -1,0 +1,169 @@
+"""A component's template: ports, parameters with their priors, and whether it has feedback."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from spicebuf.errors import InputError, NetlistError
+from spicebuf.netlist.cards import ThetaLine, read_cards
+from spicebuf.netlist.circuit import Scope, identifiers, parse_circuit
+from spicebuf.netlist.feedback import has_feedback
+from spicebuf.prior import Prior, parse_prior
+from spicebuf.spice_number import is_number, parse_number
+
+TEMPLATE_SUFFIX = ".cir"
+_REQUIRED_PORTS = frozenset({"in", "out"})
+_SUPPLY_PORTS = frozenset({"vdd", "vss"})
+_SIZES = frozenset({"w", "l", "r", "m", "nf", "mult"})
+# Products and quotients of sizes keep the sign; only there does θ ≤ 0 make a size ≤ 0.
+_PRODUCT = re.compile(r"[\w.*/\s(){}']+", re.ASCII)
+
+
+@dataclass(frozen=True)
+class ThetaSpec:
+    """One declared parameter: its prior, nominal value and meaning."""
+
+    name: str
+    prior: Prior
+    nominal: float
+    description: str
+
+
+@dataclass(frozen=True)
+class Template:
+    """A netlist that can be simulated for many θ.
+
+    Attributes
+    ----------
+    name : str
+        Name of the component's subcircuit.
+    path : Path
+    ports : tuple of str
+        In the subcircuit's order; among `in`, `out`, `vdd`, `vss`.
+    thetas : mapping of str to ThetaSpec
+        The declared parameters in the order of their declarations.
+    sizes : frozenset of str
+        Declared parameters that scale a width, length, resistance or multiplier and so must be > 0.
+    definitions : tuple of str
+        The cards for ngspice, lower case, includes in place.
+    feedback : bool
+        Whether the circuit can have two branches.
+    digest : str
+        SHA-256 of the definitions.
+    """
+
+    name: str
+    path: Path
+    ports: tuple[str, ...]
+    thetas: Mapping[str, ThetaSpec]
+    sizes: frozenset[str]
+    definitions: tuple[str, ...]
+    feedback: bool
+    digest: str
+
+
+def read_template(path: Path) -> Template:
+    """Read and validate a template.
+
+    Raises
+    ------
+    NetlistError
+        With file, line and name, if anything in it is malformed, undefined or not allowed.
+    """
+    cards, theta_lines = read_cards(path)
+    top = parse_circuit(cards, path.name)
+    scope = _component(top, path)
+    where = scope.card.where if scope.card else path.name
+    _check_ports(scope, where)
+    thetas = {spec.name: spec for spec in (_theta(line, scope) for line in theta_lines)}
+    if len(thetas) != len(theta_lines):
+        raise NetlistError(f"{path.name}: a parameter is declared by two *@theta lines")
+    sizes = _sizes(scope, frozenset(thetas))
+    for spec in thetas.values():
+        require_sizes_positive(spec.name, spec.prior, sizes, where)
+    definitions = tuple(card.text for card in cards)
+    return Template(
+        name=scope.name,
+        path=path,
+        ports=scope.ports,
+        thetas=thetas,
+        sizes=sizes,
+        definitions=definitions,
+        feedback=has_feedback(scope, frozenset(scope.ports) - {"out"}),
+        digest=hashlib.sha256("\n".join((scope.name, *definitions)).encode()).hexdigest(),
+    )
+
+
+def require_sizes_positive(name: str, prior: Prior, sizes: frozenset[str], where: str) -> None:
+    """Raise InputError if a size could be drawn ≤ 0, which ngspice would accept in silence."""
+    if name in sizes and (mass := prior.mass_below_or_at_zero()) > 0.0:
+        raise InputError(
+            f"{where}: parameter {name!r} scales a size and must be > 0, but {prior} puts "
+            f"probability {mass:.2g} at or below 0; use loguniform or truncnorm"
+        )
+
+
+def _component(top: Scope, path: Path) -> Scope:
+    own = {
+        name: scope
+        for name, scope in top.subcircuits.items()
+        if scope.card is not None and scope.card.file == path.name
+    }
+    if path.stem.lower() in own:
+        return own[path.stem.lower()]
+    if len(own) == 1:
+        return next(iter(own.values()))
+    if not own:
+        raise NetlistError(f"{path.name}: there is no .subckt in it; wrap the circuit in one")
+    raise NetlistError(
+        f"{path.name}: which of the subcircuits {', '.join(own)} is the component? "
+        f"Name it {path.stem!r}, like the file"
+    )
+
+
+def _check_ports(scope: Scope, where: str) -> None:
+    missing = sorted(_REQUIRED_PORTS - set(scope.ports))
+    if missing:
+        raise NetlistError(
+            f"{where}: subcircuit {scope.name!r} has no port {missing[0]!r}; "
+            "a component has the ports in, out and, where needed, vdd, vss"
+        )
+    unknown = sorted(set(scope.ports) - _REQUIRED_PORTS - _SUPPLY_PORTS)
+    if unknown:
+        raise NetlistError(
+            f"{where}: subcircuit {scope.name!r} has a port {unknown[0]!r}; "
+            "a component's ports are in, out, vdd and vss"
+        )
+
+
+def _theta(line: ThetaLine, scope: Scope) -> ThetaSpec:
+    if line.name not in scope.params:
+        raise NetlistError(
+            f"{line.where}: θ {line.name!r} is not a parameter of subcircuit {scope.name!r}; "
+            f"its parameters are {', '.join(scope.params) or 'none'}"
+        )
+    default = scope.params[line.name]
+    if not is_number(default):
+        raise NetlistError(
+            f"{line.where}: the default of θ {line.name!r} in the .subckt line is {default!r}; "
+            "it must be a number"
+        )
+    try:
+        prior = parse_prior(line.prior)
+    except InputError as error:
+        raise NetlistError(f"{line.where}: θ {line.name!r}: {error}") from error
+    return ThetaSpec(line.name, prior, parse_number(default), line.description)
+
+
+def _sizes(scope: Scope, names: frozenset[str]) -> frozenset[str]:
+    used: set[str] = set()
+    for device in scope.devices:
+        values = [value for key, value in device.assignments.items() if key in _SIZES]
+        if device.kind == "r":
+            values += device.card.tokens[3:4]
+        for value in values:
+            if _PRODUCT.fullmatch(value):
+                used |= identifiers(value)
+    return frozenset(used & names)

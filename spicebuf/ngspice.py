@@ -1,0 +1,252 @@
+"""The only file that talks to PySpice: one deck and its sweeps → arrays, or why not.
+
+One engine serves one process and one thread; ngspice's state is global. Facts about ngspice 39 that
+shape this file: an exception from PySpice does not mean bad data, and no exception does not mean good
+data; a failed load can return the previous deck's results and poisons the process for later decks.
+"""
+
+import ctypes.util
+import logging
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spicebuf.errors import SimulatorError
+
+# Far below a grid step and far above the rounding of `start + i * step` inside ngspice.
+_AXIS_TOLERANCE = 1e-9
+_LOAD_FAILED = re.compile(
+    r"error|fatal|could not find|can't find|undefined|unknown (?:sub|model|device|param)|no such",
+    re.IGNORECASE,
+)
+# ngspice prints this on every start where it has no spinit; Debian's package has one.
+_HARMLESS = re.compile(r"can't find init file|can't find the initialization file", re.IGNORECASE)
+_TRANSIENT_OP = re.compile(r"transient op", re.IGNORECASE)
+
+
+class Status(IntEnum):
+    """How the simulation of one θ ended. Everything but TRUSTED is *unsimulated*."""
+
+    TRUSTED = 0
+    NOT_CONVERGED = 1
+    TRANSIENT_OP = 2
+    NOT_FINITE = 3
+    LOAD_FAILED = 4
+    CRASHED = 5
+    DEADLINE = 6
+    PENDING = 255
+
+    @property
+    def meaning(self) -> str:
+        """The reason in words."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    Status.TRUSTED: "trusted",
+    Status.NOT_CONVERGED: "no convergence: the sweep is incomplete",
+    Status.TRANSIENT_OP: "no DC operating point: ngspice fell back on a transient",
+    Status.NOT_FINITE: "an output is not finite",
+    Status.LOAD_FAILED: "ngspice refused the deck",
+    Status.CRASHED: "ngspice crashed",
+    Status.DEADLINE: "ngspice exceeded its deadline",
+    Status.PENDING: "not simulated yet",
+}
+
+
+@dataclass(frozen=True)
+class DeckResult:
+    """Outcome of one deck.
+
+    Attributes
+    ----------
+    status : Status
+    curves : array of float, shape (n_outputs, n_sweeps, n_points), or None
+        Output voltages [V] against ascending input, in the order asked for; None unless trusted.
+    words : str
+        What ngspice printed.
+    """
+
+    status: Status
+    curves: NDArray[np.float64] | None
+    words: str
+
+
+def find_library() -> str | None:
+    """Return the ngspice shared library's name or path, or None if there is none.
+
+    The environment variable NGSPICE_LIBRARY_PATH, PySpice's own, comes first.
+    """
+    named = os.environ.get("NGSPICE_LIBRARY_PATH") or ctypes.util.find_library("ngspice")
+    if named:
+        return named
+    # Conda's and Homebrew's folders are not on the loader's path.
+    prefixes = (
+        os.environ.get("CONDA_PREFIX", sys.prefix),
+        sys.prefix,
+        "/opt/homebrew",
+        "/usr/local",
+    )
+    for prefix in prefixes:
+        for suffix in ("so", "so.0", "dylib"):
+            path = Path(prefix, "lib", f"libngspice.{suffix}")
+            if path.exists():
+                return str(path)
+    return None
+
+
+def require_library() -> str:
+    """Return the name of the ngspice shared library.
+
+    Raises
+    ------
+    SimulatorError
+        If it is not installed, with how to install it.
+    """
+    library = find_library()
+    if library is None:
+        raise SimulatorError(
+            "libngspice is not installed; install it with 'apt install libngspice0' (Debian, Ubuntu), "
+            "'dnf install libngspice' (Fedora), 'brew install libngspice' (macOS) or "
+            "'conda install -c conda-forge ngspice-lib'"
+        )
+    return library
+
+
+class Engine:
+    """ngspice in this process.
+
+    Attributes
+    ----------
+    poisoned : bool
+        A deck failed to load: later decks in this process cannot be trusted, the process must go.
+    version : str
+    """
+
+    def __init__(self) -> None:
+        library = require_library()
+        # An empty start-up file shields from one in the working or home folder.
+        folder = tempfile.TemporaryDirectory(prefix="spicebuf-")
+        self._folder = folder
+        Path(folder.name, ".spiceinit").touch()
+        os.chdir(folder.name)
+        logging.getLogger("PySpice").setLevel(logging.CRITICAL + 1)
+        from PySpice.Spice.NgSpice.Shared import NgSpiceShared  # noqa: PLC0415 (only in workers)
+
+        NgSpiceShared.LIBRARY_PATH = library
+        self._ngspice: Any = NgSpiceShared(verbose=False)
+        # BSIM4 would start two OpenMP threads a process; OMP_NUM_THREADS does nothing.
+        self._command("set num_threads=1")
+        self.version = str(self._ngspice.ngspice_version)
+        self.poisoned = False
+
+    def simulate(
+        self,
+        deck: str,
+        outputs: Sequence[str],
+        commands: Sequence[str],
+        vin: NDArray[np.float64],
+    ) -> DeckResult:
+        """Load a deck, run DC sweeps and take the outputs if they can be trusted.
+
+        Parameters
+        ----------
+        deck : str
+        outputs : sequence of str
+            Names of the saved output vectors.
+        commands : sequence of str
+            One `dc` command per sweep; a sweep may run up or down.
+        vin : array of float, shape (n_points,)
+            The ascending input voltages that every sweep must have visited [V].
+        """
+        if self.poisoned:
+            raise SimulatorError("this ngspice process failed to load a deck and must be replaced")
+        try:
+            words = self._load(deck)
+            if _LOAD_FAILED.search(_HARMLESS.sub("", words)):
+                return self._failed(Status.LOAD_FAILED, words)
+            curves = np.empty((len(outputs), len(commands), len(vin)))
+            for k, command in enumerate(commands):
+                plots = set(self._ngspice.plot_names)
+                words += self._command(command)
+                new = [name for name in self._ngspice.plot_names if name not in plots]
+                if len(new) != 1:
+                    return self._failed(Status.LOAD_FAILED, words)
+                sweep = self._read(new[0], outputs, vin)
+                status = _judge(sweep, words)
+                if status is not Status.TRUSTED or sweep is None:
+                    return DeckResult(status, None, words)
+                curves[:, k] = sweep
+            return DeckResult(Status.TRUSTED, curves, words)
+        finally:
+            # Without both, each deck leaks 17 to 29 kB.
+            self._command("destroy all")
+            self._command("remcirc")
+
+    def _failed(self, status: Status, words: str) -> DeckResult:
+        self.poisoned = True
+        return DeckResult(status, None, words)
+
+    def _load(self, deck: str) -> str:
+        from PySpice.Spice.NgSpice.Shared import (  # noqa: PLC0415 (only in workers)
+            NgSpiceCircuitError,
+        )
+
+        try:
+            self._ngspice.load_circuit(deck)
+        except (NgSpiceCircuitError, NameError) as error:
+            return f"{self._words()}\nerror: {error}"
+        return self._words()
+
+    def _command(self, command: str) -> str:
+        from PySpice.Spice.NgSpice.Shared import (  # noqa: PLC0415 (only in workers)
+            NgSpiceCommandError,
+        )
+
+        # Raised for any note on stderr, with the data complete; the data are judged instead.
+        with suppress(NgSpiceCommandError, NameError):
+            self._ngspice.exec_command(command)
+        return self._words()
+
+    def _words(self) -> str:
+        return f"{self._ngspice.stdout}\n{self._ngspice.stderr}\n"
+
+    def _read(
+        self, plot_name: str, outputs: Sequence[str], vin: NDArray[np.float64]
+    ) -> NDArray[np.float64] | None:
+        vectors = {
+            name.lower(): np.asarray(vector._data)  # noqa: SLF001 (the public view adds a unit)
+            for name, vector in self._ngspice.plot(None, plot_name).items()
+        }
+        axis = vectors.get("v-sweep")
+        found = [vectors.get(name) for name in outputs]
+        if axis is None or axis.shape != vin.shape:
+            return None
+        if any(vector is None or vector.shape != vin.shape for vector in found):
+            return None
+        sweep = np.array(found, dtype=np.float64)
+        if axis[0] > axis[-1]:
+            axis, sweep = axis[::-1], sweep[:, ::-1]
+        if np.max(np.abs(axis - vin)) > _AXIS_TOLERANCE * max(1.0, vin[-1]):
+            return None
+        return sweep
+
+
+def _judge(sweep: NDArray[np.float64] | None, words: str) -> Status:
+    if sweep is None:
+        return Status.NOT_CONVERGED
+    if _TRANSIENT_OP.search(words):
+        return Status.TRANSIENT_OP
+    if not np.isfinite(sweep).all():
+        return Status.NOT_FINITE
+    return Status.TRUSTED

@@ -1,0 +1,81 @@
+"""Results → figures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from spicebuf.api import Api
+
+# Colour-blind safe (Okabe & Ito, "Color universal design", 2008), one per logical value in turn.
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_VIOLATING = "#b0b0b0"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Transfer curves of one component between its APIs.
+
+    Attributes
+    ----------
+    title : str
+    vin : array of float, shape (n_points,)
+        [V]
+    satisfying, violating : array of float, shape (n, n_branches, n_points)
+        Output voltages [V].
+    api_in, api_out : Api
+    """
+
+    title: str
+    vin: NDArray[np.float64]
+    satisfying: NDArray[np.float64]
+    violating: NDArray[np.float64]
+    api_in: Api
+    api_out: Api
+
+
+def draw_panels(panels: Sequence[Panel], vdd: float, path: Path) -> None:
+    """Draw one panel per component side by side and save them (png, svg or pdf by suffix)."""
+    mpl.use("agg")
+    figure = Figure(figsize=(4.2 * len(panels), 4.2), layout="constrained")
+    for axes, panel in zip(
+        np.atleast_1d(figure.subplots(1, len(panels), squeeze=True)), panels, strict=True
+    ):
+        _draw(axes, panel, vdd)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize="small")
+    figure.savefig(path, dpi=150)
+
+
+def _draw(axes: Axes, panel: Panel, vdd: float) -> None:
+    for curve in panel.violating.reshape(-1, len(panel.vin)):
+        axes.plot(panel.vin, curve, color=_VIOLATING, linewidth=0.5, alpha=0.5, zorder=1)
+    for index, (logic, voltages) in enumerate(panel.api_in.sets.items()):
+        color = _COLORS[index % len(_COLORS)]
+        label = f"logical {logic}"
+        for left, right in voltages.intervals:
+            for bottom, top in panel.api_out.sets[logic].intervals:
+                corner, width, height = (left, bottom), right - left, top - bottom
+                axes.add_patch(
+                    Rectangle(
+                        corner, width, height, facecolor=color, alpha=0.25, zorder=2, label=label
+                    )
+                )
+                label = ""
+    for curve in panel.satisfying.reshape(-1, len(panel.vin)):
+        axes.plot(panel.vin, curve, color="black", linewidth=0.8, alpha=0.6, zorder=3)
+    margin = 0.02 * vdd
+    axes.set(
+        title=panel.title,
+        xlabel=f"input [V], {panel.api_in.name}",
+        ylabel=f"output [V], {panel.api_out.name}",
+        xlim=(-margin, vdd + margin),
+        ylim=(-margin, vdd + margin),
+        aspect="equal",
+    )

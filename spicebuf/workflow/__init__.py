@@ -1,0 +1,29 @@
+"""The stages joined: system → banks → checks → log volumes → a run folder."""
+
+from spicebuf.workflow.answers import check_answer, entropy_answer, sweep_answer
+from spicebuf.workflow.banks import SweptBank, Unsimulated, sweep_system
+from spicebuf.workflow.checks import ComponentCheck, SystemCheck, check_system
+from spicebuf.workflow.entropies import SystemEntropy, check_bank, entropy_system, log_volume
+from spicebuf.workflow.run import Run, run_system
+from spicebuf.workflow.settings import METHODS, Progress, Settings
+
+__all__ = [
+    "METHODS",
+    "ComponentCheck",
+    "Progress",
+    "Run",
+    "Settings",
+    "SweptBank",
+    "SystemCheck",
+    "SystemEntropy",
+    "Unsimulated",
+    "check_answer",
+    "check_bank",
+    "check_system",
+    "entropy_answer",
+    "entropy_system",
+    "log_volume",
+    "run_system",
+    "sweep_answer",
+    "sweep_system",
+]

@@ -1,0 +1,130 @@
+"""Results → the JSON answers that machines read."""
+
+import math
+from typing import Any
+
+import spicebuf
+from spicebuf.entropy import LogVolume
+from spicebuf.system import System
+from spicebuf.workflow.banks import SweptBank, Unsimulated
+from spicebuf.workflow.checks import ComponentCheck, SystemCheck
+from spicebuf.workflow.entropies import SystemEntropy
+
+UNITS = {"nat": 1.0, "bit": math.log(2.0)}
+"""Units of log volumes, in nats."""
+
+
+def check_answer(system: System, result: SystemCheck) -> dict[str, Any]:
+    """Answer of `check`; voltages in volts."""
+    return {
+        "version": spicebuf.__version__,
+        "seed": None,
+        "system": system.path.name,
+        "satisfied": result.satisfied,
+        "restoring": result.restoring,
+        "noise_margins": {name: finite(v) for name, v in result.noise_margins.items()},
+        "units": {"voltage": "V"},
+        "components": [_component_check(part) for part in result.components],
+    }
+
+
+def sweep_answer(system: System, banks: tuple[SweptBank, ...], seed: int) -> dict[str, Any]:
+    """Answer of `sweep`."""
+    return {
+        "version": spicebuf.__version__,
+        "seed": seed,
+        "system": system.path.name,
+        "components": [_bank(swept) for swept in banks],
+    }
+
+
+def entropy_answer(
+    system: System, result: SystemEntropy, seed: int, unit: str = "nat"
+) -> dict[str, Any]:
+    """Answer of `entropy`; log volumes in `unit`, −inf written as None."""
+    components = [
+        {"name": component.name, **_log_volume(part, unit), **_counts(part)}
+        for component, part in zip(system.components, result.components, strict=True)
+    ]
+    return {
+        "version": spicebuf.__version__,
+        "seed": seed,
+        "system": system.path.name,
+        "units": {"log_volume": unit, "log_count": unit},
+        **_log_volume(result.total, unit),
+        "n_simulated": sum(swept.n_simulated for swept in result.banks),
+        "components": components,
+        "unsimulated": {
+            swept.component.name: [_unsimulated(item) for item in swept.unsimulated]
+            for swept in result.banks
+            if swept.unsimulated
+        },
+    }
+
+
+def finite(value: float | None) -> float | None:
+    """Return the value, or None where JSON has no number for it."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _component_check(part: ComponentCheck) -> dict[str, Any]:
+    witness = part.witness
+    return {
+        "name": part.name,
+        "verdict": part.verdict.word,
+        "margin": finite(part.margin),
+        "witness": None
+        if witness is None
+        else {
+            "logic": witness.logic,
+            "vin": witness.vin,
+            "vout": witness.vout,
+            "branch": witness.branch,
+        },
+        "reason": part.reason,
+        "theta": dict(part.theta),
+    }
+
+
+def _bank(swept: SweptBank) -> dict[str, Any]:
+    return {
+        "name": swept.component.name,
+        "bank": str(swept.bank.path),
+        "n_samples": swept.n,
+        "n_simulated": swept.n_simulated,
+        "n_unsimulated": swept.n_unsimulated,
+        "n_by_status": {status.name.lower(): n for status, n in swept.n_by_status.items()},
+        "method": swept.bank.source.method,
+        "feedback": swept.bank.bench.feedback,
+        "n_points": swept.bank.bench.n_points,
+        "netlist": swept.component.template.path.name,
+        "netlist_sha256": swept.component.template.digest,
+        "unsimulated": [_unsimulated(item) for item in swept.unsimulated],
+    }
+
+
+def _unsimulated(item: Unsimulated) -> dict[str, Any]:
+    return {"index": item.index, "reason": item.reason, "theta": dict(item.theta)}
+
+
+def _log_volume(volume: LogVolume, unit: str) -> dict[str, Any]:
+    scale = UNITS[unit]
+    low, high = volume.interval
+    return {
+        "log_volume": finite(volume.value / scale),
+        "interval": [finite(low / scale), finite(high / scale)],
+        "confidence": volume.confidence,
+        "method": volume.method,
+        "log_count": None if volume.log_count is None else finite(volume.log_count / scale),
+    }
+
+
+def _counts(part: LogVolume) -> dict[str, Any]:
+    (counts,) = part.counts
+    return {
+        "seed": part.seed,
+        "n_samples": counts.n_samples,
+        "n_satisfied": counts.n_satisfied,
+        "n_borderline": counts.n_borderline,
+        "n_unsimulated": counts.n_unsimulated,
+    }

@@ -1,0 +1,161 @@
+"""System → complete banks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from spicebuf.bank import BLOCK, Bank, Source, open_bank
+from spicebuf.deck import Bench, bench
+from spicebuf.entropy import ENUMERATION, MONTE_CARLO
+from spicebuf.errors import InputError, NetlistError
+from spicebuf.ngspice import Status
+from spicebuf.prior import n_grid_points
+from spicebuf.sweep import Pool, ngspice_version, simulators, sweep, sweep_blocks
+from spicebuf.system import Component, System
+from spicebuf.workflow.settings import AUTO, Progress, Settings, silent
+
+MAX_ENUMERATION = 100_000
+"""Grid points per component up to which every one is simulated rather than sampled."""
+
+_LISTED = 20
+
+
+@dataclass(frozen=True)
+class Unsimulated:
+    """One θ that ngspice gave no trustworthy curve for."""
+
+    index: int
+    reason: str
+    theta: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class SweptBank:
+    """A complete bank of one component.
+
+    Attributes
+    ----------
+    n : int
+        θ in use; the bank may hold more.
+    n_simulated : int
+        θ simulated by this call; 0 if all curves were there already.
+    n_by_status : mapping of Status to int
+        Over the first `n` θ.
+    unsimulated : tuple of Unsimulated
+        The first few.
+    """
+
+    component: Component
+    bank: Bank
+    n: int
+    n_simulated: int
+    n_by_status: Mapping[Status, int]
+    unsimulated: tuple[Unsimulated, ...]
+
+    @property
+    def n_unsimulated(self) -> int:
+        """θ without a trusted curve."""
+        return self.n - self.n_by_status.get(Status.TRUSTED, 0)
+
+
+def sweep_system(
+    system: System, settings: Settings, on_progress: Progress = silent
+) -> tuple[SweptBank, ...]:
+    """Simulate what is missing from the banks of all components.
+
+    Raises
+    ------
+    SimulatorError
+        If ngspice is missing.
+    NetlistError
+        If ngspice refuses a component at its nominal θ.
+    InputError
+        If a setting is out of range, or enumeration is asked for where a prior is continuous.
+    """
+    sources = [_source(component, settings) for component in system.components]
+    with simulators(settings.n_workers) as pool:
+        version = ngspice_version(pool)
+        return tuple(
+            _sweep_component(system, component, source, version, settings, pool, on_progress)
+            for component, source in zip(system.components, sources, strict=True)
+        )
+
+
+def _sweep_component(
+    system: System,
+    component: Component,
+    source: Source,
+    version: str,
+    settings: Settings,
+    pool: Pool,
+    on_progress: Progress,
+) -> SweptBank:
+    on = bench(component, system.vdd, system.temperature, settings.n_points)
+    n_grid = n_grid_points(list(component.priors.values()))
+    n = n_grid if source.method == ENUMERATION and n_grid is not None else settings.n_samples
+    bank = open_bank(settings.banks, on, source, version, n)
+    with bank.locked():
+        n_simulated = _fill(bank, n, component, pool, on_progress)
+    return _summary(component, bank, n, n_simulated)
+
+
+def _fill(bank: Bank, n: int, component: Component, pool: Pool, on_progress: Progress) -> int:
+    pending = bank.pending(n)
+    if not pending:
+        return 0
+    _require_loadable(bank.bench, component, pool)
+    n_to_do = sum(bank.block_size(block, n) for block in pending)
+    n_done = 0
+
+    def advance(n_more: int) -> None:
+        nonlocal n_done
+        n_done += n_more
+        on_progress(component.name, n_done, n_to_do)
+
+    on_progress(component.name, 0, n_to_do)
+    blocks = ((block, bank.block_theta(block, n)) for block in pending)
+    for block, theta, curves in sweep_blocks(bank.bench, blocks, pool, advance):
+        bank.write(block, theta, curves)
+    return n_to_do
+
+
+def _require_loadable(on: Bench, component: Component, pool: Pool) -> None:
+    """Raise NetlistError if ngspice refuses the nominal θ: then it is the netlist that is wrong."""
+    nominal = np.array([[component.nominal[name] for name in on.thetas]])
+    curves = sweep(on, nominal, pool)
+    if curves.status[0] == Status.LOAD_FAILED:
+        raise NetlistError(
+            f"{component.template.path.name}: ngspice refuses component {component.name!r} at its "
+            f"nominal θ: {' '.join(curves.words[0].split())[-300:]}"
+        )
+
+
+def _source(component: Component, settings: Settings) -> Source:
+    n_grid = n_grid_points(list(component.priors.values()))
+    method = settings.method
+    if method == AUTO:
+        small = n_grid is not None and n_grid <= MAX_ENUMERATION
+        method = ENUMERATION if small else MONTE_CARLO
+    if method == ENUMERATION and n_grid is None:
+        raise InputError(
+            f"component {component.name!r}: enumeration needs finite priors for all θ; "
+            "give grid(…), linspace(…) or geomspace(…), or use monte-carlo"
+        )
+    seed = settings.seed if method == MONTE_CARLO else None
+    return Source(method, component.priors, seed, component.name)
+
+
+def _summary(component: Component, bank: Bank, n: int, n_simulated: int) -> SweptBank:
+    n_by_status: dict[Status, int] = {}
+    unsimulated: list[Unsimulated] = []
+    first = 0
+    for theta, curves in bank.read(n):
+        for value, count in zip(*np.unique(curves.status, return_counts=True), strict=True):
+            n_by_status[Status(value)] = n_by_status.get(Status(value), 0) + int(count)
+        for row in np.flatnonzero(curves.status != Status.TRUSTED)[: _LISTED - len(unsimulated)]:
+            values = dict(zip(bank.bench.thetas, theta[row].tolist(), strict=True))
+            reason = Status(curves.status[row]).meaning
+            unsimulated.append(Unsimulated(first + int(row), reason, values))
+        first += BLOCK
+    return SweptBank(component, bank, n, n_simulated, n_by_status, tuple(unsimulated))

@@ -1,0 +1,89 @@
+"""One θ per component → verdicts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from spicebuf.api import noise_margins
+from spicebuf.check import Verdict, Witness, check_curves
+from spicebuf.deck import bench
+from spicebuf.ngspice import Status
+from spicebuf.sweep import Pool, simulators, sweep
+from spicebuf.system import System
+from spicebuf.workflow.settings import require_at_least
+
+
+@dataclass(frozen=True)
+class ComponentCheck:
+    """Verdict on one θ of one component; margin [V] and witness are None where unsimulated."""
+
+    name: str
+    verdict: Verdict
+    margin: float | None
+    witness: Witness | None
+    reason: str | None
+    theta: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class SystemCheck:
+    """Verdicts on one θ per component; noise margins [V] by logical value, ≥ 0 where restoring."""
+
+    components: tuple[ComponentCheck, ...]
+    noise_margins: Mapping[str, float]
+
+    @property
+    def satisfied(self) -> bool:
+        """Whether every component satisfies its APIs beyond doubt."""
+        return all(part.verdict is Verdict.SATISFIED for part in self.components)
+
+    @property
+    def restoring(self) -> bool:
+        """Whether the last API lies inside the first, so that copies can be chained without end."""
+        return all(margin >= 0.0 for margin in self.noise_margins.values())
+
+
+def check_system(
+    system: System, theta: Mapping[str, Mapping[str, float]], n_points: int
+) -> SystemCheck:
+    """Check one θ per component.
+
+    Parameters
+    ----------
+    system : System
+    theta : mapping of component name to mapping of parameter name to float
+        Complete; see `Component.nominal` and `load_theta`.
+    n_points : int
+        Input voltages of a curve, ≥ 2.
+    """
+    require_at_least("points", n_points, 2)
+    system.require_sets()
+    with simulators(1) as pool:
+        parts = tuple(
+            _check_component(system, k, theta[component.name], n_points, pool)
+            for k, component in enumerate(system.components)
+        )
+    margins = noise_margins(system.apis[0], system.apis[-1], system.vdd)
+    return SystemCheck(parts, margins)
+
+
+def _check_component(
+    system: System, index: int, theta: Mapping[str, float], n_points: int, pool: Pool
+) -> ComponentCheck:
+    component = system.components[index]
+    # A θ file may give parameters that the system file fixes: here all are columns.
+    declared = {name: spec.prior for name, spec in component.template.thetas.items()}
+    everything = replace(component, fixed={}, priors=declared)
+    on = bench(everything, system.vdd, system.temperature, n_points)
+    curves = sweep(on, np.array([[theta[name] for name in on.thetas]]), pool)
+    api_in, api_out = system.apis[index], system.apis[index + 1]
+    checks = check_curves(curves, on.vin, api_in, api_out, system.vdd)
+    status = Status(curves.status[0])
+    if status is not Status.TRUSTED:
+        words = " ".join(curves.words.get(0, "").split())[-300:]
+        reason = f"{status.meaning}: {words}" if words else status.meaning
+        return ComponentCheck(component.name, Verdict.UNSIMULATED, None, None, reason, theta)
+    witness = checks.witness(0, tuple(api_in.sets), on.branches)
+    verdict, margin = Verdict(checks.verdict[0]), float(checks.margin[0])
+    return ComponentCheck(component.name, verdict, margin, witness, None, theta)
