@@ -25,7 +25,7 @@ _WORD = re.compile(r"'([^']*)'|(\S+)")
 _LINE_SEPARATORS = re.compile("[\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
 _END_COMMENT = re.compile(r";.*|(?:^|(?<=\s))\$(?=\s|$).*|(?:^|(?<=\s))//.*")
 # Back quotes and dollars reach a shell or its variables in ngspice's command language.
-_FORBIDDEN = re.compile(r"[^ -~]|[`$\\\"@]")
+_FORBIDDEN = re.compile(r"[^ -~]|[`$\\@]")
 _SCALE = re.compile(r"\.options?\s+(?:parser\s+)?scale=[0-9.e+-]+[a-z]*")
 _THETA = re.compile(r"\*@theta\s+(\w+)\s+(\w+\s*\([^()]*\))\s*(.*)", re.ASCII | re.IGNORECASE)
 

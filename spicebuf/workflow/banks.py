@@ -1,5 +1,6 @@
 """System → complete banks."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ MAX_ENUMERATION = 100_000
 """Grid points per component up to which every one is simulated rather than sampled."""
 
 _LISTED = 20
+_RANDOM = re.compile(r"gauss|unif|random|limit\s*\(")
 
 
 @dataclass(frozen=True)
@@ -104,13 +106,14 @@ def _fill(bank: Bank, n: int, component: Component, pool: Pool, on_progress: Pro
     pending = bank.pending(n)
     if not pending:
         return 0
-    _require_loadable(bank.bench, component, pool)
-    n_to_do = sum(bank.block_size(block, n) for block in pending)
+    _require_usable(bank.bench, component, pool)
+    n_to_do = sum(min(BLOCK, n - block * BLOCK) for block in pending)
     n_done = 0
 
     def advance(n_more: int) -> None:
         nonlocal n_done
-        n_done += n_more
+        # Decks are filled beyond the last θ that was asked for.
+        n_done = min(n_to_do, n_done + n_more)
         on_progress(component.name, n_done, n_to_do)
 
     on_progress(component.name, 0, n_to_do)
@@ -120,15 +123,23 @@ def _fill(bank: Bank, n: int, component: Component, pool: Pool, on_progress: Pro
     return n_to_do
 
 
-def _require_loadable(on: Bench, component: Component, pool: Pool) -> None:
-    """Raise NetlistError if ngspice refuses the nominal θ: then it is the netlist that is wrong."""
-    nominal = np.array([[component.nominal[name] for name in on.thetas]])
+def _require_usable(on: Bench, component: Component, pool: Pool) -> None:
+    """Raise NetlistError if ngspice refuses the nominal θ, or answers differently every time."""
+    name = component.template.path.name
+    nominal = np.array([[component.nominal[theta] for theta in on.thetas]])
     curves = sweep(on, nominal, pool)
     if curves.status[0] == Status.LOAD_FAILED:
         raise NetlistError(
-            f"{component.template.path.name}: ngspice refuses component {component.name!r} at its "
+            f"{name}: ngspice refuses component {component.name!r} at its "
             f"nominal θ: {' '.join(curves.words[0].split())[-300:]}"
         )
+    if any(_RANDOM.search(card) for card in on.definitions):
+        again = sweep(on, nominal, pool)
+        if not np.array_equal(curves.vout, again.vout, equal_nan=True):
+            raise NetlistError(
+                f"{name}: two simulations of component {component.name!r} at its nominal θ differ; "
+                "switch the models' statistics (agauss, gauss, …) off: only θ may vary"
+            )
 
 
 def _source(component: Component, settings: Settings) -> Source:

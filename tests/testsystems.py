@@ -1,0 +1,79 @@
+"""Systems whose answers are known in closed form."""
+
+import math
+from dataclasses import dataclass
+
+
+def divider_log_volume(gain_low: float, gain_high: float, ratio: float = 1000.0) -> float:
+    """Log of the share of dividers whose gain r2/(r1 + r2) lies in a window.
+
+    With r1 and r2 loguniform over a ratio R, t = log(r2/r1) is the difference of two variables uniform
+    over L = log R: triangular on [−L, L], with distribution function F(t) = (L + t)²/2L² for t ≤ 0.
+    The gain is 1/(1 + exp(−t)), so the window is one in t.
+    """
+    span = math.log(ratio)
+
+    def below(t: float) -> float:
+        t = min(max(t, -span), span)
+        share = (span - abs(t)) ** 2 / (2.0 * span**2)
+        return share if t <= 0.0 else 1.0 - share
+
+    def logit(gain: float) -> float:
+        if gain <= 0.0:
+            return -math.inf
+        return math.inf if gain >= 1.0 else math.log(gain / (1.0 - gain))
+
+    share = below(logit(gain_high)) - below(logit(gain_low))
+    return math.log(share) if share > 0.0 else -math.inf
+
+
+@dataclass(frozen=True)
+class Inverter:
+    """A CMOS inverter of long-channel devices: square law, no channel-length modulation.
+
+    `ratio` is k_p/k_n, thresholds and supply in volts (`vtp` negative). Formulas: Sedra & Smith,
+    Microelectronic Circuits, "The CMOS inverter: static operation".
+    """
+
+    ratio: float
+    vtn: float
+    vtp: float
+    vdd: float = 5.0
+
+    @property
+    def switching_threshold(self) -> float:
+        """The input equal to its output; both devices are saturated there."""
+        r = math.sqrt(self.ratio)
+        return (self.vtn + r * (self.vdd + self.vtp)) / (1.0 + r)
+
+    @property
+    def vil(self) -> float:
+        """The lower input of slope −1: NMOS saturated, PMOS in triode.
+
+        (vin − vtn)² = ratio·(2·(vdd − vin + vtp)·u − u²) with u = vdd − vout; the derivative with
+        dvout/dvin = −1 gives u linear in vin, and bisection solves what is left.
+        """
+        return _bisect(self._vil_residue, self.vtn, self.switching_threshold)
+
+    @property
+    def vih(self) -> float:
+        """The upper input of slope −1: by symmetry the VIL of the mirrored inverter."""
+        mirrored = Inverter(1.0 / self.ratio, -self.vtp, -self.vtn, self.vdd)
+        return self.vdd - mirrored.vil
+
+    def _vil_residue(self, vin: float) -> float:
+        overdrive_n, overdrive_p = vin - self.vtn, self.vdd - vin + self.vtp
+        # d/dvin: overdrive_n = ratio·(−u + (overdrive_p − u)·du/dvin), with du/dvin = +1.
+        u = (overdrive_p - overdrive_n / self.ratio) / 2.0
+        return overdrive_n**2 - self.ratio * (2.0 * overdrive_p * u - u * u)
+
+
+def _bisect(f: object, low: float, high: float) -> float:
+    assert callable(f)
+    for _ in range(200):
+        middle = (low + high) / 2.0
+        if f(low) * f(middle) <= 0.0:
+            high = middle
+        else:
+            low = middle
+    return (low + high) / 2.0
