@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spicebuf.deck import Bench, output_names, render, sweep_command
 from spicebuf.ngspice import DeckResult, Engine, Status, require_library
-from spicebuf.workers import Loss, Workers, deadline, replace_this_process
+from spicebuf.workers import Loss, Workers, deadline, retire
 
 _Key = TypeVar("_Key")
 
@@ -138,8 +138,6 @@ def run_job(job: Job) -> Curves:
     poisoned, and they belong to another one.
     """
     engine = _engine()
-    if engine.poisoned:
-        replace_this_process()
     curves = _empty(job.bench, len(job.theta))
     for first in range(0, len(job.theta), job.batch):
         rows = range(first, min(first + job.batch, len(job.theta)))
@@ -152,6 +150,7 @@ def run_job(job: Job) -> Curves:
                 if not engine.poisoned:
                     _store(curves, [row], _simulate(engine, job, [row]))
         if engine.poisoned:
+            retire()
             break
     return curves
 
@@ -161,7 +160,7 @@ def _engine() -> Engine:
     return Engine()
 
 
-def _version() -> str:
+def _version(_: None) -> str:
     return _engine().version
 
 

@@ -1,0 +1,1 @@
+"""Tests of spicebuf; most of them run the real ngspice."""

@@ -85,7 +85,9 @@ def test_a_size_that_could_be_negative_is_refused(write: Write) -> None:
 
 
 def test_comments_and_continuations_never_reach_ngspice(write: Write) -> None:
-    body = "* note\nmn out in ; drain gate\n* between\n+ vss vss nch $ model\n+ w={wn} l=1u // end\n"
+    body = (
+        "* note\nmn out in ; drain gate\n* between\n+ vss vss nch $ model\n+ w={wn} l=1u // end\n"
+    )
     text = template(body + ".MODEL nch NMOS level=1\n")
     cards = read_template(write("cell.cir", text)).definitions
     assert "mn out in vss vss nch w={wn} l=1u" in cards
@@ -111,7 +113,7 @@ def test_includes_and_library_sections(write: Write) -> None:
         read_template(write("cell.cir", template(head=".include lib/Models.inc\n")))
     write("lib/deep/nch.inc", "* models\n.model nch nmos level=1\n")
     write("lib/corners.lib", ".lib fast\n.param k=2\n.endl\n.lib slow\n.param k=1\n.endl slow\n")
-    head = '.INCLUDE "lib/Models.inc"\n.LIB \'lib/corners.lib\' SLOW\n'
+    head = ".INCLUDE \"lib/Models.inc\"\n.LIB 'lib/corners.lib' SLOW\n"
     body = "mn out in vss vss nch w={wn*k} l=1u\nrl vdd out 1k\n"
     cards = read_template(write("cell.cir", template(body, head))).definitions
     assert cards[:2] == (".model nch nmos level=1", ".param k=1")
@@ -129,7 +131,10 @@ def test_the_digest_covers_includes_but_not_comments(write: Write) -> None:
 
 
 REFUSED = {
-    "control": (".control\nshell touch {evil}\n.endc\n", r"cell\.cir:4.*'\.control' is not allowed"),
+    "control": (
+        ".control\nshell touch {evil}\n.endc\n",
+        r"cell\.cir:4.*'\.control' is not allowed",
+    ),
     "indented control": ("   .CoNtRoL\nquit\n.endc\n", "not allowed"),
     "star hash": ("*# shell touch x\n", r"cell\.cir:4.*command"),
     "ng_script": ("*ng_script\n", "command"),

@@ -31,7 +31,9 @@ QUANTILES = np.linspace(0.001, 0.999, 101)
     ],
 )
 def test_quantiles_equal_those_of_scipy(text: str, reference: stats.rv_continuous) -> None:
-    np.testing.assert_allclose(parse_prior(text).ppf(QUANTILES), reference.ppf(QUANTILES), rtol=1e-9)
+    np.testing.assert_allclose(
+        parse_prior(text).ppf(QUANTILES), reference.ppf(QUANTILES), rtol=1e-9
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from spicebuf.errors import InputError, NetlistError
 from spicebuf.system import load_system, load_theta
 from tests.conftest import EXAMPLES
+from tests.testsystems import divider_log_volume
 
 Write = Callable[[str, str], Path]
 
@@ -101,7 +102,11 @@ BAD = {
     "no netlist": ('netlist = "cmos_inverter"', "", "netlist must be"),
     "unknown theta": ("wp = 4e-6", "wq = 4e-6", "θ 'wq' is unknown; cmos_inverter.cir declares wp"),
     "unknown theta prior": ("wp = 4e-6", 'wq = "uniform(0, 1)"', "θ 'wq' is unknown"),
-    "theta out of range": ("wp = 4e-6", "wp = 4e-3", "'wp' = 0.004 is out of range.*4e-07 to 4e-05"),
+    "theta out of range": (
+        "wp = 4e-6",
+        "wp = 4e-3",
+        "'wp' = 0.004 is out of range.*4e-07 to 4e-05",
+    ),
     "theta nan": ("wp = 4e-6", "wp = nan", "out of range"),
     "theta inf": ("wp = 4e-6", "wp = inf", "out of range"),
     "theta negative": ("wp = 4e-6", "wp = -4e-6", "out of range"),
@@ -112,14 +117,22 @@ BAD = {
     "prior unknown": ("uniform(0.7, 0.9)", "beta(0.9, 0.7)", "'vtn'.*not a prior"),
     "prior of a size": ("wp = 4e-6", 'wp = "normal(1u, 1u)"', "'wp' scales a size.*0.16"),
     "overlap": ('0 = "[0, 1]"', '0 = "[0, 4.5]"', "'A'.*overlap in \\[4.0, 4.5\\]"),
-    "outside the rails": ('"[4, 5]"\n[[', '"[4, 5.5]"\n[[', "'A', logical value '1'.*leaves the rails"),
+    "outside the rails": (
+        '"[4, 5]"\n[[',
+        '"[4, 5.5]"\n[[',
+        "'A', logical value '1'.*leaves the rails",
+    ),
     "reversed": ('0 = "[0, 1]"', '0 = "[1, 0]"', r"\[1, 0\] is reversed"),
     "no interval": ('0 = "[0, 1]"', '0 = "0..1"', "not an interval"),
     "set not text": ('0 = "[0, 1]"', "0 = [0, 1]", "must be text"),
     "lacking value": ('0 = "[4, 5]"', '2 = "[4, 5]"', "'B' lacks logical value '0'"),
     "extra value": ('0 = "[4, 5]"', '0 = "[4, 5]"\n2 = "[2, 3]"', "'A' lacks logical value '2'"),
     "free text": ('name = "A"', 'name = "A"\nfree = "yes"', "free must be true or false"),
-    "too few apis": ('[[apis]]\nname = "A"\n0 = "[0, 1]"\n1 = "[4, 5]"\n', "", "need 2 APIs.*has 1"),
+    "too few apis": (
+        '[[apis]]\nname = "A"\n0 = "[0, 1]"\n1 = "[4, 5]"\n',
+        "",
+        "need 2 APIs.*has 1",
+    ),
     "name twice": ('name = "B"', 'name = "A"', "name 'A' is given twice"),
     "no name": ('name = "first"', "", "name is missing"),
     "temperature": ("vdd = 5.0", "vdd = 5.0\ntemperature = -300", "temperature = -300"),
@@ -171,8 +184,6 @@ def test_bad_theta_files(write: Write, text: str, message: str) -> None:
 
 
 def test_the_divider_example_quotes_its_closed_form() -> None:
-    from tests.testsystems import divider_log_volume
-
     value = divider_log_volume(0.4, 0.6)
     assert math.isfinite(value)
     assert f"{value:.4f}" in (EXAMPLES / "divider.toml").read_text()

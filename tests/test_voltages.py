@@ -33,7 +33,9 @@ def test_notation(text: str, expected: tuple[tuple[float, float], ...]) -> None:
     assert VoltageSet.parse(text).intervals == expected
 
 
-@pytest.mark.parametrize("text", ["", "[1, 0.5]", "0, 1", "[0, 1", "[0; 1]", "[0, 1] [2, 3]", "[nan, 1]"])
+@pytest.mark.parametrize(
+    "text", ["", "[1, 0.5]", "0, 1", "[0, 1", "[0; 1]", "[0, 1] [2, 3]", "[nan, 1]"]
+)
 def test_bad_notation_names_the_part(text: str) -> None:
     with pytest.raises(InputError, match=r"interval"):
         VoltageSet.parse(text)
@@ -55,7 +57,9 @@ def test_overlap_is_the_intersection(a: VoltageSet, b: VoltageSet, x: float) -> 
 def test_intervals_are_ascending_and_disjoint(voltages: VoltageSet) -> None:
     flat = [edge for interval in voltages.intervals for edge in interval]
     assert flat == sorted(flat)
-    assert all(a[1] < b[0] for a, b in zip(voltages.intervals, voltages.intervals[1:], strict=False))
+    assert all(
+        a[1] < b[0] for a, b in zip(voltages.intervals, voltages.intervals[1:], strict=False)
+    )
 
 
 def test_edges_on_a_rail_do_not_bind() -> None:

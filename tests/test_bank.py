@@ -1,0 +1,140 @@
+"""Banks on disk: complete, growing, resumable, and never used for another question."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from numpy.typing import NDArray
+
+from spicebuf.bank import BLOCK, Bank, Source, open_bank
+from spicebuf.deck import Bench
+from spicebuf.errors import BankError
+from spicebuf.ngspice import Status
+from spicebuf.prior import parse_prior
+from spicebuf.sweep import Curves
+
+OnBench = Callable[..., Bench]
+PRIORS = {"r1": parse_prior("loguniform(100, 100k)"), "r2": parse_prior("loguniform(100, 100k)")}
+SOURCE = Source("monte-carlo", PRIORS, 0, "divider")
+GRID = Source("enumeration", {name: parse_prior("grid(1, 2, 3)") for name in PRIORS}, None, "d")
+
+
+def divide(on: Bench, theta: NDArray[np.float64]) -> Curves:
+    gain = theta[:, 1] / theta.sum(axis=1)
+    status = np.full(len(theta), Status.TRUSTED, dtype=np.uint8)
+    return Curves(gain[:, None, None] * on.vin, status)
+
+
+def fill(bank: Bank, n: int, stop_after: int | None = None) -> list[int]:
+    blocks = bank.pending(n)[:stop_after]
+    for block in blocks:
+        theta = bank.block_theta(block, n)
+        bank.write(block, theta, divide(bank.bench, theta))
+    return blocks
+
+
+def contents(bank: Bank, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    parts = list(bank.read(n))
+    return np.concatenate([theta for theta, _ in parts]), np.concatenate([c.vout for _, c in parts])
+
+
+def test_a_bank_opens_in_xarray_with_names_and_units(tmp_path: Path, on_bench: OnBench) -> None:
+    bank = open_bank(tmp_path, on_bench("resistor_divider"), SOURCE, "39", 300)
+    fill(bank, 300)
+    with warnings.catch_warnings(action="error"), xr.open_zarr(bank.path) as data:
+        assert dict(data.sizes) == {"sample": 300, "parameter": 2, "branch": 1, "vin": 101}
+        assert list(data.parameter.values) == ["r1", "r2"]
+        assert (data.vout.attrs["units"], data.vin.attrs["units"]) == ("V", "V")
+        assert (data.status == 0).all()
+        gain = data.theta[:, 1] / data.theta.sum("parameter")
+        np.testing.assert_allclose(data.vout.isel(branch=0), gain * data.vin)
+        assert data.attrs["key"]["ngspice"] == "39"
+
+
+def test_a_bank_cut_short_goes_on_where_it_stopped(tmp_path: Path, on_bench: OnBench) -> None:
+    on, n = on_bench("resistor_divider"), 3 * BLOCK + 5
+    bank = open_bank(tmp_path, on, SOURCE, "39", n)
+    assert fill(bank, n, stop_after=2) == [0, 1]
+    again = open_bank(tmp_path, on, SOURCE, "39", n)
+    assert fill(again, n) == [2, 3]
+    assert again.pending(n) == []
+
+
+def test_a_grown_bank_equals_one_made_at_once(tmp_path: Path, on_bench: OnBench) -> None:
+    on = on_bench("resistor_divider")
+    for n in (100, BLOCK + 7, 1000):
+        grown = open_bank(tmp_path / "a", on, SOURCE, "39", n)
+        fill(grown, n)
+    whole = open_bank(tmp_path / "b", on, SOURCE, "39", 1000)
+    fill(whole, 1000)
+    for a, b in zip(contents(grown, 1000), contents(whole, 1000), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for a, b in zip(contents(grown, 100), contents(whole, 1000), strict=True):
+        np.testing.assert_array_equal(a, b[:100])
+
+
+def test_asking_for_fewer_needs_nothing_new(tmp_path: Path, on_bench: OnBench) -> None:
+    on = on_bench("resistor_divider")
+    fill(open_bank(tmp_path, on, SOURCE, "39", 1000), 1000)
+    smaller = open_bank(tmp_path, on, SOURCE, "39", 100)
+    assert smaller.pending(100) == []
+    assert smaller.n == 1000
+
+
+def test_every_grid_point_once(tmp_path: Path, on_bench: OnBench) -> None:
+    bank = open_bank(tmp_path, on_bench("resistor_divider"), GRID, "39", 9)
+    fill(bank, 9)
+    theta, _ = contents(bank, 9)
+    assert sorted(map(tuple, theta)) == [(a, b) for a in (1, 2, 3) for b in (1, 2, 3)]
+
+
+def test_whatever_the_curves_depend_on_makes_another_bank(
+    tmp_path: Path, on_bench: OnBench
+) -> None:
+    on = on_bench("resistor_divider")
+    other_prior = {**PRIORS, "r2": parse_prior("loguniform(100, 10k)")}
+    variants = [
+        (on, SOURCE, "39"),
+        (on, SOURCE, "42"),
+        (replace(on, definitions=(*on.definitions, ".param k=1")), SOURCE, "39"),
+        (replace(on, vdd=3.3), SOURCE, "39"),
+        (replace(on, temperature=85.0), SOURCE, "39"),
+        (replace(on, n_points=51), SOURCE, "39"),
+        (replace(on, fixed=(("r3", 1.0),)), SOURCE, "39"),
+        (on, replace(SOURCE, seed=1), "39"),
+        (on, replace(SOURCE, stream="other"), "39"),
+        (on, replace(SOURCE, priors=other_prior), "39"),
+    ]
+    paths = {open_bank(tmp_path, b, source, v, 1).path for b, source, v in variants}
+    assert len(paths) == len(variants)
+
+
+def test_components_of_one_system_are_drawn_independently() -> None:
+    a, b = (replace(SOURCE, stream=name).theta(0, BLOCK) for name in ("first", "second"))
+    assert not np.isin(a, b).any()
+    np.testing.assert_array_equal(a, replace(SOURCE, stream="first").theta(0, BLOCK))
+
+
+def test_two_processes_do_not_write_one_bank(tmp_path: Path, on_bench: OnBench) -> None:
+    on = on_bench("resistor_divider")
+    bank = open_bank(tmp_path, on, SOURCE, "39", 10)
+    with bank.locked(), pytest.raises(BankError, match="another process is writing it"):
+        open_bank(tmp_path, on, SOURCE, "39", 10)
+
+
+def test_a_damaged_bank_is_named(tmp_path: Path, on_bench: OnBench) -> None:
+    on = on_bench("resistor_divider")
+    bank = open_bank(tmp_path, on, SOURCE, "39", 10)
+    (bank.path / "status" / "zarr.json").write_text("{")
+    with pytest.raises(BankError, match="damaged"):
+        open_bank(tmp_path, on, SOURCE, "39", 10)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path, on_bench: OnBench) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BankError, match="cannot be written"):
+        open_bank(tmp_path / "file", on_bench("resistor_divider"), SOURCE, "39", 10)

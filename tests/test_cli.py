@@ -1,0 +1,239 @@
+"""The commands as a user meets them: exit statuses, streams, JSON, and no tracebacks."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import EXAMPLES
+
+Write = Callable[[str, str], Path]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+COMMAND = [sys.executable, "-m", "spicebuf_cli"]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run spicebuf in the test's folder as a process of its own."""
+
+    def spicebuf(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [*COMMAND, *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert "Traceback" not in done.stderr
+        return done
+
+    return spicebuf
+
+
+def test_check_satisfied(run: Run) -> None:
+    done = run("check", EXAMPLES / "inverters.toml", "--json")
+    answer = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert answer["satisfied"] is True
+    assert answer["restoring"] is True
+    first = answer["components"][0]
+    assert (first["name"], first["verdict"]) == ("first", "satisfied")
+    assert first["margin"] > 0
+    assert set(first["witness"]) == {"logic", "vin", "vout", "branch"}
+
+
+def test_check_violated_prints_a_table(run: Run) -> None:
+    done = run("check", EXAMPLES / "seed.toml")
+    assert done.returncode == 1
+    assert "violated" in done.stdout
+    assert "not restoring" in done.stdout
+
+
+def test_check_of_a_theta_file(run: Run) -> None:
+    done = run("check", EXAMPLES / "seed.toml", "--theta", EXAMPLES / "seed-theta.toml")
+    assert done.returncode == 0, done.stdout
+    assert "satisfied" in done.stdout
+
+
+def test_check_of_a_circuit_without_an_operating_point(run: Run, write: Write) -> None:
+    write("floating.cir", ".subckt floating in out\nc1 in out 1p\n.ends\n")
+    text = (EXAMPLES / "divider.toml").read_text().replace("resistor_divider", "floating.cir")
+    done = run("check", write("s.toml", text), "--json")
+    (part,) = json.loads(done.stdout)["components"]
+    assert done.returncode == 3
+    assert (part["verdict"], part["margin"], part["witness"]) == ("unsimulated", None, None)
+    assert "transient" in part["reason"].lower()
+
+
+def test_entropy_and_sweep_share_their_banks(run: Run) -> None:
+    swept = run("sweep", EXAMPLES / "grid.toml", "--json")
+    assert json.loads(swept.stdout)["components"][0]["n_simulated"] == 729
+    answer = json.loads(run("entropy", EXAMPLES / "grid.toml", "--json").stdout)
+    assert answer["n_simulated"] == 0
+    assert answer["interval"] == [answer["log_volume"]] * 2
+    assert {"version", "seed", "confidence", "log_count"} <= set(answer)
+    (part,) = answer["components"]
+    assert set(part) >= {
+        "name", "log_volume", "interval", "n_samples", "n_satisfied", "n_borderline",
+        "n_unsimulated", "method", "log_count",
+    }  # fmt: skip
+    bits = json.loads(run("entropy", EXAMPLES / "grid.toml", "--json", "--bits").stdout)
+    assert bits["log_volume"] == pytest.approx(answer["log_volume"] / 0.6931471805599453)
+
+
+def test_minus_infinity_is_null(run: Run, write: Write) -> None:
+    text = (EXAMPLES / "divider.toml").read_text().replace("[1.6, 3]", "[4.99, 5]")
+    done = run("entropy", write("s.toml", text), "-n", "64", "--json")
+    answer = json.loads(done.stdout)
+    assert answer["log_volume"] is None
+    assert answer["interval"][0] is None
+    assert answer["interval"][1] < 0
+    assert answer["components"][0]["n_satisfied"] == 0
+    assert "−inf" in run("entropy", write("s.toml", text), "-n", "64").stdout
+
+
+def test_run_prints_the_table_and_names_its_folder(run: Run, tmp_path: Path) -> None:
+    done = run("run", EXAMPLES / "inverters.toml", "-n", "100")
+    assert done.returncode == 0
+    assert "sum" in done.stdout
+    assert "runs/inverters-1" in done.stderr
+    assert (tmp_path / "runs" / "inverters-1" / "results.json").exists()
+    run("run", EXAMPLES / "inverters.toml", "-n", "100")
+    assert (tmp_path / "runs" / "inverters-2" / "results.json").exists()
+
+
+def test_no_progress_bar_in_a_pipe(run: Run) -> None:
+    done = run("entropy", EXAMPLES / "divider.toml", "-n", "300")
+    assert "\x1b" not in done.stderr + done.stdout
+    assert "━━━ 1" not in done.stderr
+
+
+def test_netlists_are_listed_shown_and_copied(run: Run, tmp_path: Path) -> None:
+    assert "cmos_schmitt_buffer" in run("netlists").stdout
+    listed = json.loads(run("netlists", "--json").stdout)["netlists"]
+    assert len(listed) == 7
+    shown = run("netlists", "show", "cmos_inverter").stdout
+    assert run("netlists", "copy", "cmos_inverter", "mine.cir").returncode == 0
+    assert (tmp_path / "mine.cir").read_text() == shown
+    again = run("netlists", "copy", "cmos_inverter", "mine.cir")
+    assert again.returncode == 2
+    assert "is there already" in again.stderr
+
+
+def test_doctor_finds_all_in_order(run: Run) -> None:
+    done = run("doctor", "--json")
+    answer = json.loads(done.stdout)
+    assert done.returncode == 0, done.stdout
+    assert answer["ok"]
+    assert len(answer["findings"]) == 7
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "none.toml"),
+        ("check",),
+        ("nothing",),
+        ("check", EXAMPLES / "seed.toml", "--theta", "none.toml"),
+        ("check", EXAMPLES / "seed.toml", "--points", "1"),
+        ("entropy", EXAMPLES / "seed.toml", "-n", "0"),
+        ("entropy", EXAMPLES / "seed.toml", "-n", "x"),
+        ("entropy", EXAMPLES / "seed.toml", "--seed", "-1"),
+        ("entropy", EXAMPLES / "seed.toml", "-j", "0"),
+        ("entropy", EXAMPLES / "seed.toml", "--confidence", "95"),
+        ("entropy", EXAMPLES / "seed.toml", "--method", "magic"),
+        ("netlists", "show", "none"),
+        ("sweep", EXAMPLES / "seed.toml", "-n", "1", "-o", "/proc/none"),
+    ],
+)
+def test_bad_input_is_exit_status_2_and_a_short_message(
+    run: Run, arguments: tuple[str | Path, ...]
+) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert 0 < len(done.stderr.strip().splitlines()) <= 4
+
+
+@pytest.mark.parametrize("command", ["check", "sweep", "doctor"])
+def test_no_ngspice_is_exit_status_3_and_how_to_install_it(
+    run: Run, tmp_path: Path, command: str
+) -> None:
+    """A library that the loader cannot find: ldconfig and compilers are out of reach."""
+    hidden = "import ctypes.util; ctypes.util.find_library = lambda name: None\n"
+    (tmp_path / "sitecustomize.py").write_text(hidden)
+    arguments = () if command == "doctor" else (EXAMPLES / "inverters.toml",)
+    done = run(command, *arguments, PYTHONPATH=str(tmp_path), NGSPICE_LIBRARY_PATH="")
+    assert done.returncode == 3
+    assert "apt install libngspice0" in done.stderr + done.stdout
+
+
+def test_a_netlist_cannot_run_a_command(run: Run, write: Write, tmp_path: Path) -> None:
+    evil = f"shell touch {tmp_path}/evil"
+    for trick in (f".control\n{evil}\n.endc", f"*# {evil}", f"* x\v.control\v{evil}\v.endc"):
+        write("bad.cir", f"{trick}\n.subckt bad in out\nr1 in out 1\n.ends\n")
+        text = (EXAMPLES / "divider.toml").read_text().replace("resistor_divider", "bad.cir")
+        done = run("check", write("s.toml", text))
+        assert done.returncode == 2
+        assert "bad.cir:" in done.stderr
+    assert not (tmp_path / "evil").exists()
+
+
+def test_a_start_up_file_of_the_user_does_not_run(run: Run, tmp_path: Path) -> None:
+    (tmp_path / ".spiceinit").write_text(f"shell touch {tmp_path}/evil\n")
+    assert run("check", EXAMPLES / "inverters.toml", HOME=str(tmp_path)).returncode == 0
+    assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_sweep_goes_on(run: Run, tmp_path: Path, how: signal.Signals) -> None:
+    """Stopped in the middle, the next call simulates the rest; the bank is that of one call."""
+    arguments = ["sweep", str(EXAMPLES / "schmitt.toml"), "-n", "3000", "-j", "2", "--json"]
+    process = subprocess.Popen(
+        [*COMMAND, *arguments], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not list(tmp_path.glob("banks/*.zarr/status/c/*")):
+        time.sleep(0.01)
+    process.send_signal(how)
+    _, words = process.communicate(timeout=30)
+    assert process.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
+    assert b"Traceback" not in words
+    resumed = json.loads(run(*arguments).stdout)["components"][0]
+    assert 0 < resumed["n_simulated"] < 3000
+    whole = tmp_path / "whole"
+    run(*arguments, "-o", whole)
+    for part in ("vout", "status", "theta"):
+        (left,), (right,) = (
+            [list_files(bank / part) for bank in folder.glob("*.zarr")]
+            for folder in (tmp_path / "banks", whole)
+        )
+        assert left == right
+
+
+def list_files(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_users_own_copy_of_a_template_works_the_same_way(run: Run, tmp_path: Path) -> None:
+    shutil.copyfile(EXAMPLES / "inverters.toml", tmp_path / "s.toml")
+    run("netlists", "copy", "cmos_inverter", "mine.cir")
+    text = (tmp_path / "s.toml").read_text().replace('"cmos_inverter"', '"mine.cir"')
+    (tmp_path / "s.toml").write_text(text)
+    mine = json.loads(run("check", "s.toml", "--json").stdout)
+    bundled = json.loads(run("check", EXAMPLES / "inverters.toml", "--json").stdout)
+    assert mine["components"] == bundled["components"]

@@ -1,0 +1,201 @@
+"""θ → transfer curves on the real ngspice: right, deterministic, and safe from bad θ."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from spicebuf.deck import ACCURACY, Bench
+from spicebuf.netlist import bundled_path, read_template
+from spicebuf.ngspice import Status
+from spicebuf.sweep import Pool, simulators, sweep, sweep_blocks
+from spicebuf.workers import Workers
+from tests import faults
+from tests.testsystems import Inverter
+
+OnBench = Callable[..., Bench]
+Theta = Callable[..., NDArray[np.float64]]
+Write = Callable[[str, str], Path]
+
+TEXTBOOK = """* long-channel inverter: lambda = 0, gamma = 0
+*@theta wp loguniform(0.4u, 40u) width [m]
+*@theta wn loguniform(0.4u, 40u) width [m]
+*@theta vtp uniform(-1.2, -0.4) threshold [V]
+*@theta vtn uniform(0.4, 1.2) threshold [V]
+.subckt textbook in out vdd vss params: wp=6u wn=2u vtp=-0.8 vtn=0.8
+.model nch nmos level=1 vto={vtn} kp=120u lambda=0 gamma=0
+.model pch pmos level=1 vto={vtp} kp=40u lambda=0 gamma=0
+mp out in vdd vdd pch w={wp} l=1u
+mn out in vss vss nch w={wn} l=1u
+.ends
+"""
+
+
+def test_the_divider_is_exact(pool: Pool, on_bench: OnBench, random_theta: Theta) -> None:
+    on, theta = on_bench("resistor_divider"), random_theta("resistor_divider", 100)
+    curves = sweep(on, theta, pool)
+    assert (curves.status == Status.TRUSTED).all()
+    gain = theta[:, 1] / theta.sum(axis=1)
+    np.testing.assert_allclose(curves.vout[:, 0], gain[:, None] * on.vin, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "theta", [(6e-6, 2e-6, -0.8, 0.8), (2e-6, 10e-6, -1.0, 0.6), (20e-6, 1e-6, -0.6, 1.1)]
+)
+def test_an_inverter_meets_the_textbook(
+    pool: Pool, on_bench: OnBench, write: Write, theta: tuple[float, ...]
+) -> None:
+    """Switching threshold, VIL and VIH within 1 mV of the long-channel formulas."""
+    on = on_bench(read_template(write("textbook.cir", TEXTBOOK)), 5001)
+    curves = sweep(on, np.array([theta]), pool)
+    vin, vout = on.vin, curves.vout[0, 0]
+    wp, wn, vtp, vtn = theta
+    truth = Inverter(ratio=40 * wp / (120 * wn), vtn=vtn, vtp=vtp)
+    slope = np.diff(vout) / np.diff(vin)
+    middle = (vin[:-1] + vin[1:]) / 2
+    steep = np.flatnonzero(slope <= -1.0)
+    # λ = 0 makes the curve vertical at the threshold: it lies where the output passes the input.
+    assert vin[np.argmax(vout < vin)] == pytest.approx(truth.switching_threshold, abs=1.1e-3)
+    assert middle[steep[0]] == pytest.approx(truth.vil, abs=1e-3)
+    assert middle[steep[-1]] == pytest.approx(truth.vih, abs=1e-3)
+
+
+def test_batched_curves_equal_single_ones(
+    pool: Pool, on_bench: OnBench, random_theta: Theta
+) -> None:
+    """256 random threshold cells: within 20 µV, twice the accuracy of each."""
+    on, theta = on_bench("threshold_cell"), random_theta("threshold_cell", 256)
+    together = sweep(on, theta, pool)
+    assert (together.status == Status.TRUSTED).all()
+    singles = ((k, row[np.newaxis]) for k, row in enumerate(theta))
+    for k, _, alone in sweep_blocks(on, singles, pool):
+        assert np.abs(alone.vout[0] - together.vout[k]).max() < 2 * ACCURACY
+
+
+def test_window_comparator_is_high_in_the_middle_only(pool: Pool, on_bench: OnBench) -> None:
+    on = on_bench("window_comparator")
+    nominal = read_template_nominal("window_comparator")
+    vout = sweep(on, np.array([nominal]), pool).vout[0, 0]
+    low, middle, high = (vout[np.abs(on.vin - x) < 0.3] for x in (0.3, 2.5, 4.7))
+    assert low.max() < 0.1
+    assert middle.min() > 4.9
+    assert high.max() < 0.1
+
+
+def read_template_nominal(name: str) -> list[float]:
+    return [spec.nominal for spec in read_template(bundled_path(name)).thetas.values()]
+
+
+def test_the_schmitt_buffer_switches_higher_on_the_way_up(pool: Pool, on_bench: OnBench) -> None:
+    on = on_bench("cmos_schmitt_buffer", 501)
+    curves = sweep(on, np.array([read_template_nominal("cmos_schmitt_buffer")]), pool)
+    assert on.branches == ("up", "down")
+    up, down = (on.vin[np.argmax(branch > 2.5)] for branch in curves.vout[0])
+    assert up == pytest.approx(2.87, abs=0.02)
+    assert down == pytest.approx(2.12, abs=0.02)
+
+
+@pytest.mark.parametrize("name", ["threshold_cell", "cmos_schmitt_buffer"])
+def test_curves_do_not_depend_on_the_number_of_workers(
+    on_bench: OnBench, random_theta: Theta, name: str
+) -> None:
+    on, theta = on_bench(name, 51), random_theta(name, 200)
+    found = []
+    for n_workers in (1, 3):
+        with simulators(n_workers) as workers:
+            found.append(sweep(on, theta, workers))
+    np.testing.assert_array_equal(found[0].vout, found[1].vout)
+
+
+def test_killed_workers_change_nothing(pool: Pool, on_bench: OnBench, random_theta: Theta) -> None:
+    """kill -9 of workers during a sweep: the same curves, bit for bit."""
+    on, theta = on_bench("threshold_cell"), random_theta("threshold_cell", 1024)
+    expected = sweep(on, theta, pool)
+    killed: list[int] = []
+
+    def kill(_: int) -> None:
+        alive = [pid for pid in workers.process_ids if pid not in killed]
+        if len(killed) < 3 and alive:
+            killed.append(alive[0])
+            os.kill(alive[0], signal.SIGKILL)
+
+    with simulators(2) as workers:
+        ((_, _, found),) = sweep_blocks(on, [(0, theta)], workers, kill)
+    assert len(killed) == 3
+    np.testing.assert_array_equal(found.status, expected.status)
+    np.testing.assert_array_equal(found.vout, expected.vout)
+
+
+def test_a_bad_theta_is_isolated_and_the_rest_is_unharmed(
+    pool: Pool, on_bench: OnBench, random_theta: Theta
+) -> None:
+    """A crash and a hang inside batches are pinned to their θ."""
+    on, theta = on_bench("threshold_cell", 21), random_theta("threshold_cell", 128)
+    expected = sweep(on, theta, pool)
+    theta[5, 0], theta[70, 0] = faults.CRASH, faults.HANG
+    with Workers(faults.faulty_job, 2, backstop=60.0) as workers:
+        found = sweep(on, theta, workers)
+    assert found.status[5] == Status.CRASHED
+    assert found.status[70] == Status.DEADLINE
+    others = np.setdiff1d(np.arange(128), [5, 70])
+    assert (found.status[others] == Status.TRUSTED).all()
+    assert np.isnan(found.vout[[5, 70]]).all()
+    assert np.abs(found.vout[others] - expected.vout[others]).max() < 2 * ACCURACY
+
+
+def test_a_stopped_worker_is_ended_from_outside(on_bench: OnBench, random_theta: Theta) -> None:
+    on, theta = on_bench("resistor_divider", 21), random_theta("resistor_divider", 3)
+    theta[1, 0] = faults.STOP
+    with Workers(faults.faulty_job, 1, backstop=1.0) as workers:
+        found = sweep(on, theta, workers)
+    assert found.status.tolist() == [Status.TRUSTED, Status.DEADLINE, Status.TRUSTED]
+
+
+NOT_ALWAYS = """* converges only for small k
+*@theta k uniform(0, 2) [1]
+.subckt flip in out params: k=0.5
+b1 out 0 v=v(in)>2.2 && {k}>1 ? -v(out)*10+sgn(v(out)) : 0.5*v(in)
+r1 out 0 1
+.ends
+"""
+
+
+def test_one_theta_that_does_not_converge_does_not_spoil_its_batch(
+    pool: Pool, on_bench: OnBench, write: Write
+) -> None:
+    on = on_bench(read_template(write("flip.cir", NOT_ALWAYS.replace("-v(out)*10+", "-"))), 11)
+    assert on.feedback
+    flat = Bench(**{**vars(on), "feedback": False})
+    theta = np.array([[0.5]] * 3 + [[1.5]] + [[0.7]] * 3)
+    found = sweep(flat, theta, pool)
+    assert found.status[3] == Status.NOT_CONVERGED
+    assert (np.delete(found.status, 3) == Status.TRUSTED).all()
+    assert "aborted" in found.words[3]
+
+
+BINNED = """* a BSIM4 model for widths from 1u to 10u only
+*@theta w loguniform(0.1u, 100u) [m]
+.subckt binned in out vdd params: w=2u
+.model nch.1 nmos level=54 version=4.5 lmin=0.1u lmax=10u wmin=1u wmax=10u
+m1 out in 0 0 nch w={w} l=1u
+r1 vdd out 10k
+.ends
+"""
+
+
+def test_a_theta_that_ngspice_refuses_poisons_nothing(
+    pool: Pool, on_bench: OnBench, write: Write
+) -> None:
+    """A width outside the model's bins fails to load; the process is replaced."""
+    on = on_bench(read_template(write("binned.cir", BINNED)), 11)
+    widths = np.array([2e-6] * 20 + [50e-6, 2e-6, 0.5e-6] + [3e-6] * 20)
+    found = sweep(on, widths[:, None], pool)
+    bad = [20, 22]
+    assert (found.status[bad] == Status.LOAD_FAILED).all()
+    assert (np.delete(found.status, bad) == Status.TRUSTED).all()
+    assert "could not find a valid modelname" in found.words[20]
+    np.testing.assert_allclose(found.vout[21], found.vout[0], atol=2 * ACCURACY)

@@ -1,0 +1,203 @@
+"""The stages joined, on the real ngspice, against closed forms."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spicebuf.check import Verdict, check_curves
+from spicebuf.entropy import Counts, from_sample
+from spicebuf.errors import InputError, NetlistError
+from spicebuf.system import load_system
+from spicebuf.workflow import (
+    Settings,
+    check_bank,
+    check_system,
+    entropy_answer,
+    entropy_system,
+    run_system,
+    sweep_system,
+)
+from tests.conftest import EXAMPLES
+from tests.testsystems import divider_log_volume
+
+Write = Callable[[str, str], Path]
+
+
+def settings(tmp_path: Path, n: int = 512, method: str = "auto", seed: int = 0) -> Settings:
+    return Settings(n_samples=n, banks=tmp_path / "banks", method=method, seed=seed, n_workers=2)
+
+
+def test_the_divider_meets_its_closed_form(tmp_path: Path) -> None:
+    system = load_system(EXAMPLES / "divider.toml")
+    found = entropy_system(system, settings(tmp_path, 20_000))
+    truth = divider_log_volume(0.4, 0.6)
+    low, high = found.total.interval
+    assert low < truth < high
+    assert high - low < 0.1
+
+
+def test_divider_intervals_cover_at_their_level(tmp_path: Path) -> None:
+    """200 independent samples of 256 θ, all through ngspice: 95 % intervals cover 90 to 99 %."""
+    system = load_system(EXAMPLES / "divider.toml")
+    (swept,) = sweep_system(system, settings(tmp_path, 200 * 256))
+    truth, covered = divider_log_volume(0.4, 0.6), []
+    for _, checks in check_bank(system, 0, swept):
+        n_satisfied = int(np.count_nonzero(checks.verdict == Verdict.SATISFIED))
+        low, high = from_sample(Counts(256, n_satisfied), 0.95, 0).interval
+        covered.append(low <= truth <= high)
+    assert len(covered) == 200
+    assert 0.90 <= np.mean(covered) <= 0.99
+
+
+def test_a_new_question_to_an_old_bank_simulates_nothing(tmp_path: Path, write: Write) -> None:
+    text = (EXAMPLES / "divider.toml").read_text()
+    chosen = settings(tmp_path)
+    first = entropy_system(load_system(write("s.toml", text)), chosen)
+    other = text.replace("[1.6, 3]", "[2.4, 4]")
+    second = entropy_system(load_system(write("s.toml", other)), chosen)
+    assert [b.n_simulated for b in (*first.banks, *second.banks)] == [512, 0]
+    assert first.total.value != second.total.value
+
+
+def test_a_finite_grid_is_counted_without_sampling_error(tmp_path: Path) -> None:
+    system = load_system(EXAMPLES / "grid.toml")
+    found = entropy_system(system, settings(tmp_path))
+    (part,) = found.components
+    (counts,) = part.counts
+    assert (part.method, counts.n_samples) == ("enumeration", 729)
+    assert part.log_count == pytest.approx(math.log(counts.n_satisfied))
+    assert part.interval == pytest.approx((part.value, part.value))
+    sampled = entropy_system(system, settings(tmp_path, 2000, "monte-carlo"))
+    low, high = sampled.total.interval
+    assert low < part.value < high
+
+
+def test_enumeration_needs_finite_priors(tmp_path: Path) -> None:
+    system = load_system(EXAMPLES / "divider.toml")
+    with pytest.raises(InputError, match="finite priors"):
+        sweep_system(system, settings(tmp_path, method="enumeration"))
+
+
+def test_a_component_without_free_parameters(tmp_path: Path, write: Write) -> None:
+    text = (EXAMPLES / "divider.toml").read_text()
+    fixed = text.replace(
+        'netlist = "resistor_divider"', 'netlist = "resistor_divider"\ntheta = {r1 = 1e3, r2 = 1e3}'
+    )
+    found = entropy_system(load_system(write("s.toml", fixed)), settings(tmp_path))
+    assert found.total.value == 0.0
+    assert found.total.counts == (Counts(1, 1),)
+
+
+def test_restoring_chains_and_their_noise_margins() -> None:
+    system = load_system(EXAMPLES / "inverters.toml")
+    nominal = {component.name: component.nominal for component in system.components}
+    found = check_system(system, nominal, 101)
+    assert found.satisfied
+    assert found.restoring
+    assert found.noise_margins == pytest.approx({"0": 1.0, "1": 1.0})
+
+
+def test_a_theta_that_one_branch_alone_satisfies_is_violated(write: Write) -> None:
+    """Up 2.87 V, down 2.12 V: at 2.5 V only the way up still holds logical 0."""
+    text = (EXAMPLES / "schmitt.toml").read_text().replace("[0, 1.5]", "[0, 2.5]")
+    system = load_system(write("s.toml", text))
+    (part,) = check_system(system, {"schmitt": system.components[0].nominal}, 501).components
+    assert part.verdict is Verdict.VIOLATED
+    assert part.witness is not None
+    assert (part.witness.logic, part.witness.branch) == ("0", "down")
+    assert part.witness.vin > 2.12
+    assert part.witness.vout > 4.9
+
+
+def test_grid_samples_alone_would_accept_curves_that_cross_the_gap(tmp_path: Path) -> None:
+    """The seed's API2: some θ whose samples all lie in the union jump between its intervals."""
+    system = load_system(EXAMPLES / "seed.toml")
+    banks = sweep_system(system, settings(tmp_path, 4096))
+    n_seeming = n_crossing = 0
+    for curves, checks in check_bank(system, 0, banks[0]):
+        twice = np.repeat(curves.vout, 2, axis=1)  # pointwise, as for a circuit with feedback
+        pointwise = check_curves(
+            type(curves)(twice, curves.status), banks[0].bank.bench.vin, *system.apis[:2], 5.0
+        )
+        seeming = pointwise.margin > 1e-5
+        n_seeming += int(seeming.sum())
+        n_crossing += int((checks.verdict[seeming] == Verdict.VIOLATED).sum())
+        assert not np.any(checks.verdict[~seeming] == Verdict.SATISFIED)
+    assert n_seeming > 30
+    assert 0.02 < n_crossing / n_seeming < 0.3
+
+
+RANDOM = """* statistics on
+*@theta r loguniform(1, 10) [ohm]
+.param spread=agauss(0, 0.1, 1)
+.subckt noisy in out params: r=2
+r1 in out {r}
+r2 out 0 {2+spread}
+.ends
+"""
+
+
+def test_random_models_are_refused(tmp_path: Path, write: Write) -> None:
+    write("noisy.cir", RANDOM)
+    text = (EXAMPLES / "divider.toml").read_text().replace("resistor_divider", "noisy.cir")
+    with pytest.raises(NetlistError, match="statistics"):
+        sweep_system(load_system(write("s.toml", text)), settings(tmp_path))
+
+
+REFUSED = """* a model without the bin that the nominal width needs
+*@theta w loguniform(0.1u, 100u) [m]
+.subckt binned in out vdd params: w=20u
+.model nch.1 nmos level=54 version=4.5 lmin=0.1u lmax=10u wmin=1u wmax=10u
+m1 out in 0 0 nch w={w} l=1u
+r1 vdd out 10k
+.ends
+"""
+
+
+def test_a_netlist_that_ngspice_refuses_is_named_at_once(tmp_path: Path, write: Write) -> None:
+    write("binned.cir", REFUSED)
+    text = (EXAMPLES / "divider.toml").read_text().replace("resistor_divider", "binned.cir")
+    with pytest.raises(NetlistError, match=r"binned\.cir: ngspice refuses.*valid modelname"):
+        sweep_system(load_system(write("s.toml", text)), settings(tmp_path))
+
+
+def test_unsimulated_theta_are_counted_and_listed(tmp_path: Path, write: Write) -> None:
+    write("binned.cir", REFUSED.replace("w=20u", "w=2u").replace("0.1u, 100u", "5u, 20u"))
+    text = (EXAMPLES / "divider.toml").read_text().replace("resistor_divider", "binned.cir")
+    system = load_system(write("s.toml", text.replace("[1.6, 3]", "[1.6, 4.9]")))
+    found = entropy_system(system, settings(tmp_path, 40))
+    (counts,), (swept,) = found.total.counts, found.banks
+    assert 0 < counts.n_unsimulated < 40
+    assert swept.n_unsimulated == counts.n_unsimulated
+    assert {item.reason for item in swept.unsimulated} == {"ngspice refused the deck"}
+    assert all(item.theta["w"] > 10e-6 for item in swept.unsimulated)
+    answer = entropy_answer(system, found, 0)
+    assert len(answer["unsimulated"]["divider"]) == min(20, counts.n_unsimulated)
+
+
+def test_a_run_folder_holds_every_figure_of_the_table(tmp_path: Path) -> None:
+    system = load_system(EXAMPLES / "inverters.toml")
+    run = run_system(system, settings(tmp_path, 300), tmp_path / "run")
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["entropy"]["log_volume"] == run.entropy.total.value
+    assert results["seed"] == 0
+    assert results["versions"]["ngspice"].isdigit()
+    hashes = {part["netlist_sha256"] for part in results["sweep"]["components"]}
+    assert hashes == {system.components[0].template.digest}
+    assert (tmp_path / "run" / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "run" / "netlists" / "cmos_inverter.cir").exists()
+    with pytest.raises(InputError, match="holds a finished run"):
+        run_system(system, settings(tmp_path, 300), tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("n_samples", 0), ("n_points", 1), ("seed", -1), ("n_workers", 0), ("confidence", 7.5)],
+)
+def test_settings_out_of_range(name: str, value: float) -> None:
+    with pytest.raises(InputError, match=str(value)):
+        Settings(**{name: value})  # type: ignore[arg-type]
