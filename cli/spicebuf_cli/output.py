@@ -18,13 +18,14 @@ def print_json(answer: Any) -> None:  # noqa: ANN401 (any JSON value)
     click.echo(json.dumps(answer, indent=2, allow_nan=False))
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table on stdout; the first column is text, the others are aligned right."""
-    from rich.console import Console  # noqa: PLC0415 (start-up time)
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 (start-up time)
+    from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table(title=title or None, title_justify="left")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for index, heading in enumerate(headings):
         table.add_column(heading, justify="left" if index == 0 else "right", overflow="fold")
     for row in rows:

@@ -6,49 +6,32 @@ import click
 
 from spicebuf_cli.output import print_table
 
+_COUNTS = ("n_samples", "n_satisfied", "n_borderline", "n_unsimulated")
+
 
 def print_volumes(answer: dict[str, Any]) -> None:
     """Print the table of an `entropy` answer, and what it stands on."""
     unit = answer["units"]["log_volume"]
-    rows = [
-        (
-            part["name"],
-            _number(part["log_volume"]),
-            _interval(part),
-            f"{part['n_samples']}",
-            f"{part['n_satisfied']}",
-            f"{part['n_borderline']}",
-            f"{part['n_unsimulated']}",
-            part["method"],
-            "-" if part["log_count"] is None else f"{part['log_count']:.4f}",
-        )
-        for part in answer["components"]
-    ]
-    log_count = answer["log_count"]
-    rows.append(
-        (
-            "sum",
-            _number(answer["log_volume"]),
-            _interval(answer),
-            *("",) * 4,
-            answer["method"],
-            "-" if log_count is None else f"{log_count:.4f}",
-        )
-    )
-    headings = (
+    rows = [_row(part, [f"{part[key]}" for key in _COUNTS]) for part in answer["components"]]
+    rows.append(_row({"name": "sum", **answer}, [""] * len(_COUNTS)))
+    headings = [
         "component",
         f"log volume [{unit}]",
         f"{answer['confidence']:.0%} interval",
-        "θ",
-        "satisfied",
-        "borderline",
-        "unsimulated",
+        *(key.removeprefix("n_") for key in _COUNTS),
         "method",
-        f"log count [{unit}]",
-    )
+    ]
+    if any(part["log_count"] is not None for part in answer["components"]):
+        headings.append(f"log count [{unit}]")
     print_table(headings, rows)
     if any(part["n_satisfied"] == 0 for part in answer["components"]):
         click.echo("No θ satisfies in at least one component: only the upper bound is known there.")
+
+
+def _row(part: dict[str, Any], counts: list[str]) -> list[str]:
+    count = part["log_count"]
+    cells = [part["name"], _number(part["log_volume"]), _interval(part), *counts, part["method"]]
+    return cells if count is None else [*cells, f"{count:.4f}"]
 
 
 def _number(value: float | None) -> str:
