@@ -1,4 +1,4 @@
-"""Over many seeds: how often does the interval of `spicebuf entropy` hold the closed form?
+"""Count over many seeds how often the interval of `spicebuf entropy` holds the closed form.
 
 Every seed makes its own bank of the divider through ngspice, as the command does, in a folder that is
 removed at the end. Usage: python benchmarks/divider_coverage.py [N_SEEDS] [N_SAMPLES]
