@@ -4,6 +4,7 @@ A bank knows no APIs: it answers any question about its curves without a simulat
 hash of all that its curves depend on, so that a changed netlist, prior or seed makes another bank.
 """
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -81,7 +82,8 @@ class Bank:
 
     def pending(self, n: int) -> list[int]:
         """Return the blocks among the first `n` θ that are not complete."""
-        status = self._array("status")[:n]
+        with self.guarded():
+            status = self._array("status")[:n]
         starts = range(0, n, BLOCK)
         return [k for k, a in enumerate(starts) if np.any(status[a : a + BLOCK] == Status.PENDING)]
 
@@ -105,19 +107,19 @@ class Bank:
         """Store a finished block, its status last: a block cut short stays pending."""
         n = min(len(theta), self.n - block * BLOCK)
         rows = slice(block * BLOCK, block * BLOCK + n)
-        self._array("theta")[rows] = theta[:n]
-        self._array("vout")[rows] = curves.vout[:n]
-        self._array("status")[rows] = curves.status[:n]
+        with self.guarded():
+            self._array("theta")[rows] = theta[:n]
+            self._array("vout")[rows] = curves.vout[:n]
+            self._array("status")[rows] = curves.status[:n]
 
     def read(self, n: int) -> Iterator[tuple[NDArray[np.float64], Curves]]:
         """Yield θ and curves of the first `n`, block by block."""
         theta, vout, status = (self._array(name) for name in ("theta", "vout", "status"))
         for first in range(0, n, BLOCK):
             rows = slice(first, min(first + BLOCK, n))
-            yield (
-                np.asarray(theta[rows]),
-                Curves(np.asarray(vout[rows]), np.asarray(status[rows])),
-            )
+            with self.guarded():
+                block = np.asarray(theta[rows]), np.asarray(vout[rows]), np.asarray(status[rows])
+            yield block[0], Curves(*block[1:])
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -137,6 +139,18 @@ class Bank:
                 ) from error
             yield
 
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Turn what disks, codecs and zarr raise into a BankError that says what to do."""
+        try:
+            yield
+        except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+            if isinstance(error, OSError) and error.errno not in {None, errno.ENOENT}:
+                words = f"cannot be read or written ({error.strerror}); finished blocks are kept"
+            else:
+                words = f"damaged ({error}); delete the folder to simulate it again"
+            raise BankError(f"bank {self.path}: {words}") from error
+
     def _array(self, name: str) -> Any:  # noqa: ANN401 (zarr's indexing has no usable types)
         return zarr.open_array(self.path / name, mode="r+")
 
@@ -154,16 +168,12 @@ def open_bank(folder: Path, on: Bench, source: Source, ngspice_version: str, n: 
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     safe = re.sub(r"[^A-Za-z0-9_-]+", "_", source.stream)
     bank = Bank(folder / f"{safe}-{digest}.zarr", on, source, ngspice_version)
-    try:
+    with bank.guarded():
         folder.mkdir(parents=True, exist_ok=True)
         with bank.locked():
             if not (bank.path / "zarr.json").exists():
                 _create(bank, key)
             _grow(bank, n)
-    except OSError as error:
-        raise BankError(f"bank {bank.path}: cannot be written ({error.strerror})") from error
-    except ValueError as error:
-        raise BankError(f"bank {bank.path}: damaged ({error}); delete the folder") from error
     return bank
 
 
@@ -244,16 +254,15 @@ def _label(
 
 
 def _grow(bank: Bank, n: int) -> None:
-    n_before = bank.n
-    if n <= n_before:
-        return
-    for name in ("theta", "vout", "status"):
-        array = bank._array(name)  # noqa: SLF001 (same module)
-        array.resize((n, *array.shape[1:]))
-    _consolidate(bank.path)
-    # A last block that was cut by the old size is simulated again as a whole.
-    last = n_before // BLOCK * BLOCK
-    bank._array("status")[last:n_before] = Status.PENDING  # noqa: SLF001
+    arrays = [bank._array(name) for name in ("theta", "vout", "status")]  # noqa: SLF001 (same module)
+    # A growth that was cut short left them at different sizes.
+    size = max(n, *(array.shape[0] for array in arrays))
+    listed: Any = zarr.open_group(bank.path, mode="r")["status"]
+    for array in arrays:
+        if array.shape[0] < size:
+            array.resize((size, *array.shape[1:]))
+    if listed.shape[0] < size:
+        _consolidate(bank.path)
 
 
 def _consolidate(path: Path) -> None:

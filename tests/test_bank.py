@@ -134,7 +134,28 @@ def test_a_damaged_bank_is_named(tmp_path: Path, on_bench: OnBench) -> None:
         open_bank(tmp_path, on, SOURCE, "39", 10)
 
 
+def test_a_damaged_chunk_is_named(tmp_path: Path, on_bench: OnBench) -> None:
+    bank = open_bank(tmp_path, on_bench("resistor_divider"), SOURCE, "39", 10)
+    fill(bank, 10)
+    (chunk,) = (path for path in (bank.path / "vout" / "c").rglob("*") if path.is_file())
+    chunk.write_bytes(chunk.read_bytes()[:20])
+    with pytest.raises(BankError, match="damaged.*delete the folder"):
+        contents(bank, 10)
+
+
+def test_a_growth_cut_short_is_mended(tmp_path: Path, on_bench: OnBench) -> None:
+    """Killed between two arrays, they differ in size until the bank is opened again."""
+    on = on_bench("resistor_divider")
+    bank = open_bank(tmp_path, on, SOURCE, "39", 10)
+    bank._array("theta").resize((500, 2))
+    bank = open_bank(tmp_path, on, SOURCE, "39", 10)
+    fill(bank, 10)
+    with warnings.catch_warnings(action="error"), xr.open_zarr(bank.path) as data:
+        assert data.sizes["sample"] == 500
+        assert data.status.values.tolist() == [0] * 10 + [Status.PENDING] * 490
+
+
 def test_a_folder_that_cannot_be_written(tmp_path: Path, on_bench: OnBench) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(BankError, match="cannot be written"):
+    with pytest.raises(BankError, match="cannot be read or written"):
         open_bank(tmp_path / "file", on_bench("resistor_divider"), SOURCE, "39", 10)

@@ -13,7 +13,7 @@ from spicebuf_cli.volumes import print_volumes
 @options.system_argument
 @options.simulation_options
 @options.confidence_option
-@options.banks_option
+@options.banks_option()
 @click.option("--bits", is_flag=True, help="In bits instead of nats.")
 @options.out_option("Also write the JSON answer to this file.")
 def entropy(

@@ -20,13 +20,6 @@ workers_option = click.option(
     show_default="number of processors",
     help="ngspice processes.",
 )
-banks_option = click.option(
-    "--banks",
-    type=click.Path(path_type=Path),
-    default=Path("banks"),
-    show_default=True,
-    help="Folder of the banks of transfer curves.",
-)
 samples_option = click.option(
     "-n",
     "--samples",
@@ -55,6 +48,19 @@ def points_option(default: int) -> Callable[[_Command], _Command]:
         default=default,
         show_default=True,
         help="Input voltages of a transfer curve, rail to rail.",
+    )
+
+
+def banks_option(*names: str) -> Callable[[_Command], _Command]:
+    """Add ``--banks``, under other names too."""
+    return click.option(
+        "banks",
+        *names,
+        "--banks",
+        type=click.Path(path_type=Path),
+        default=Path("banks"),
+        show_default=True,
+        help="Folder of the banks of transfer curves.",
     )
 
 

@@ -13,7 +13,7 @@ from spicebuf_cli.volumes import print_volumes
 @options.system_argument
 @options.simulation_options
 @options.confidence_option
-@options.banks_option
+@options.banks_option()
 @options.out_option("Run folder. [default: runs/NAME-K, the first K that is free]")
 def run(
     system: Path,

@@ -11,7 +11,7 @@ from spicebuf_cli.output import print_json, print_sweep_summary, print_table, pr
 @click.command(short_help="Transfer curves into banks.")
 @options.system_argument
 @options.simulation_options
-@options.out_option("Folder of the banks. [default: banks]")
+@options.banks_option("-o", "--out")
 def sweep(
     system: Path,
     samples: int,
@@ -20,7 +20,7 @@ def sweep(
     workers: int,
     seed: int,
     as_json: bool,
-    out: Path | None,
+    banks: Path,
 ) -> None:
     """Simulate transfer curves of every component of SYSTEM at θ from its prior.
 
@@ -36,15 +36,15 @@ def sweep(
         seed=seed,
         n_workers=workers,
         method=method,
-        banks=out or Path("banks"),
+        banks=banks,
     )
     loaded = load_system(system)
     with progress_bar() as progress:
-        banks = sweep_system(loaded, settings, progress)
+        swept_banks = sweep_system(loaded, settings, progress)
     if as_json:
-        print_json(sweep_answer(loaded, banks, seed))
+        print_json(sweep_answer(loaded, swept_banks, seed))
         return
-    print_sweep_summary(banks)
+    print_sweep_summary(swept_banks)
     rows = [
         (
             swept.component.name,
@@ -54,6 +54,6 @@ def sweep(
             ", ".join(swept.bank.bench.branches),
             str(swept.bank.path),
         )
-        for swept in banks
+        for swept in swept_banks
     ]
     print_table(("component", "θ", "simulated now", "unsimulated", "branches", "bank"), rows)
