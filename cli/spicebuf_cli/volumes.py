@@ -6,32 +6,32 @@ import click
 
 from spicebuf_cli.output import print_table
 
-_COUNTS = ("n_samples", "n_satisfied", "n_borderline", "n_unsimulated")
-
 
 def print_volumes(answer: dict[str, Any]) -> None:
     """Print the table of an `entropy` answer, and what it stands on."""
-    unit = answer["units"]["log_volume"]
-    rows = [_row(part, [f"{part[key]}" for key in _COUNTS]) for part in answer["components"]]
-    rows.append(_row({"name": "sum", **answer}, [""] * len(_COUNTS)))
-    headings = [
-        "component",
-        f"log volume [{unit}]",
-        f"{answer['confidence']:.0%} interval",
-        *(key.removeprefix("n_") for key in _COUNTS),
-        "method",
-    ]
-    if any(part["log_count"] is not None for part in answer["components"]):
-        headings.append(f"log count [{unit}]")
-    print_table(headings, rows)
-    if any(part["n_satisfied"] == 0 for part in answer["components"]):
+    parts = answer["components"]
+    counted = any(part["log_count"] is not None for part in parts)
+    rows = [_row(part, _shares(part), counted=counted) for part in parts]
+    rows.append(_row({"name": "sum", **answer}, [""] * 3, counted=counted))
+    headings = ["component", "log volume", f"{answer['confidence']:.0%} interval"]
+    headings += ["satisfied", "borderline", "unsimulated"]
+    print_table([*headings, "log count"] if counted else headings, rows)
+    seeds = "" if all(part["seed"] is None for part in parts) else f"; seed {answer['seed']}"
+    click.echo(f"log volumes in {answer['units']['log_volume']}; {answer['method']}{seeds}")
+    if any(part["n_satisfied"] == 0 for part in parts):
         click.echo("No θ satisfies in at least one component: only the upper bound is known there.")
 
 
-def _row(part: dict[str, Any], counts: list[str]) -> list[str]:
-    count = part["log_count"]
-    cells = [part["name"], _number(part["log_volume"]), _interval(part), *counts, part["method"]]
-    return cells if count is None else [*cells, f"{count:.4f}"]
+def _shares(part: dict[str, Any]) -> list[str]:
+    satisfied = f"{part['n_satisfied']}/{part['n_samples']}"
+    return [satisfied, f"{part['n_borderline']}", f"{part['n_unsimulated']}"]
+
+
+def _row(part: dict[str, Any], shares: list[str], *, counted: bool) -> list[str]:
+    cells = [part["name"], _number(part["log_volume"]), _interval(part), *shares]
+    if not counted:
+        return cells
+    return [*cells, "-" if part["method"] != "enumeration" else _number(part["log_count"])]
 
 
 def _number(value: float | None) -> str:
@@ -40,4 +40,6 @@ def _number(value: float | None) -> str:
 
 def _interval(part: dict[str, Any]) -> str:
     low, high = part["interval"]
+    if low == high and part["method"] == "enumeration":
+        return "exact"
     return f"[{_number(low)}, {_number(high)}]"
