@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import re
+import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from spicebuf.deck import SOLVER_OPTIONS, Bench
 from spicebuf.errors import BankError
@@ -30,6 +32,9 @@ BLOCK = 256
 """θ per chunk on disk, and the unit in which a killed sweep is resumed."""
 
 FORMAT = 1
+
+# Codecs and zarr raise many kinds of errors on bytes that are not what was written.
+_DAMAGE = (OSError, ValueError, TypeError, KeyError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -80,46 +85,66 @@ class Bank:
         """Number of θ that the bank has room for; some may still be pending."""
         return int(self._array("status").shape[0])
 
-    def pending(self, n: int) -> list[int]:
-        """Return the blocks among the first `n` θ that are not complete."""
-        with self.guarded():
-            status = self._array("status")[:n]
-        starts = range(0, n, BLOCK)
-        return [k for k, a in enumerate(starts) if np.any(status[a : a + BLOCK] == Status.PENDING)]
+    def pending(self, n: int) -> list[range]:
+        """Return the rows among the first `n` that are still to be simulated, at most a block each.
 
-    def block_size(self, block: int, n: int) -> int:
-        """Return how many θ to simulate for a block of a bank of `n`.
-
-        Whole decks are filled where θ are drawn, so that a curve does not depend on `n`.
+        Rows begin and, where θ are drawn, end with a whole deck, so that a curve depends neither on
+        `n` nor on where an earlier sweep stopped; rows beyond the bank's end are not stored.
         """
-        size = min(BLOCK, n - block * BLOCK)
-        if self.source.seed is not None:
-            batch = batch_size(self.bench)
-            size = -(-size // batch) * batch
-        return size
-
-    def block_theta(self, block: int, n: int) -> NDArray[np.float64]:
-        """Return the θ to simulate for a block of a bank of `n`."""
-        first = block * BLOCK
-        return self.source.theta(first, first + self.block_size(block, n))
-
-    def write(self, block: int, theta: NDArray[np.float64], curves: Curves) -> None:
-        """Store a finished block, its status last: a block cut short stays pending."""
-        n = min(len(theta), self.n - block * BLOCK)
-        rows = slice(block * BLOCK, block * BLOCK + n)
+        size = batch_size(self.bench)
         with self.guarded():
-            self._array("theta")[rows] = theta[:n]
-            self._array("vout")[rows] = curves.vout[:n]
-            self._array("status")[rows] = curves.status[:n]
+            status = np.asarray(self._array("status")[:n])
+        rows = []
+        for first in range(0, n, BLOCK):
+            missing = np.flatnonzero(status[first : first + BLOCK] == Status.PENDING)
+            if len(missing):
+                stop = min(first + BLOCK, n)
+                if self.source.seed is not None:
+                    stop = -(-stop // size) * size
+                rows.append(range(first + int(missing[0]) // size * size, stop))
+        return rows
+
+    def theta(self, rows: range) -> NDArray[np.float64]:
+        """Return the θ of some rows within one block."""
+        block = rows.start // BLOCK * BLOCK
+        return self.source.theta(block, rows.stop)[rows.start - block :]
+
+    def write(self, rows: range, theta: NDArray[np.float64], curves: Curves) -> None:
+        """Store finished rows, their status last: rows cut short stay pending."""
+        n = min(rows.stop, self.n) - rows.start
+        place = slice(rows.start, rows.start + n)
+        with self.guarded():
+            self._array("theta")[place] = theta[:n]
+            self._array("vout")[place] = curves.vout[:n]
+            self._array("status")[place] = curves.status[:n]
 
     def read(self, n: int) -> Iterator[tuple[NDArray[np.float64], Curves]]:
         """Yield θ and curves of the first `n`, block by block."""
-        theta, vout, status = (self._array(name) for name in ("theta", "vout", "status"))
         for first in range(0, n, BLOCK):
-            rows = slice(first, min(first + BLOCK, n))
             with self.guarded():
-                block = np.asarray(theta[rows]), np.asarray(vout[rows]), np.asarray(status[rows])
-            yield block[0], Curves(*block[1:])
+                yield self._read_block(slice(first, min(first + BLOCK, n)))
+
+    def drop_damaged(self, n: int) -> int:
+        """Make blocks pending again that do not read as they were written; return how many."""
+        n_dropped = 0
+        for block in range(-(-n // BLOCK)):
+            try:
+                self._read_block(slice(block * BLOCK, min((block + 1) * BLOCK, n)))
+            except _DAMAGE:
+                for name in ("status", "theta", "vout"):
+                    _remove(self.path / name / "c" / f"{block}")
+                n_dropped += 1
+        return n_dropped
+
+    def _read_block(self, rows: slice) -> tuple[NDArray[np.float64], Curves]:
+        theta, vout, status = (
+            np.asarray(self._array(name)[rows]) for name in ("theta", "vout", "status")
+        )
+        # A chunk that is gone reads as its fill value.
+        trusted = status == Status.TRUSTED
+        if np.isnan(vout[trusted]).any() or np.isnan(theta[trusted]).any():
+            raise ValueError(f"trusted values are missing in rows {rows.start} to {rows.stop - 1}")
+        return theta, Curves(vout, status)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -144,7 +169,7 @@ class Bank:
         """Turn what disks, codecs and zarr raise into a BankError that says what to do."""
         try:
             yield
-        except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        except _DAMAGE as error:
             if isinstance(error, OSError) and error.errno not in {None, errno.ENOENT}:
                 words = f"cannot be read or written ({error.strerror}); finished blocks are kept"
             else:
@@ -230,6 +255,7 @@ def _new(
         chunks=(BLOCK, *(max(1, size) for size in shape)),
         dtype=dtype,
         fill_value=fill,
+        compressors=[ZstdCodec(), Crc32cCodec()],
         dimension_names=dims,
         attributes=attributes,
     )
@@ -263,6 +289,13 @@ def _grow(bank: Bank, n: int) -> None:
             array.resize((size, *array.shape[1:]))
     if listed.shape[0] < size:
         _consolidate(bank.path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _consolidate(path: Path) -> None:

@@ -29,12 +29,12 @@ def divide(on: Bench, theta: NDArray[np.float64]) -> Curves:
     return Curves(gain[:, None, None] * on.vin, status)
 
 
-def fill(bank: Bank, n: int, stop_after: int | None = None) -> list[int]:
-    blocks = bank.pending(n)[:stop_after]
-    for block in blocks:
-        theta = bank.block_theta(block, n)
-        bank.write(block, theta, divide(bank.bench, theta))
-    return blocks
+def fill(bank: Bank, n: int, stop_after: int | None = None) -> list[range]:
+    pending = bank.pending(n)[:stop_after]
+    for rows in pending:
+        theta = bank.theta(rows)
+        bank.write(rows, theta, divide(bank.bench, theta))
+    return pending
 
 
 def contents(bank: Bank, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -58,9 +58,9 @@ def test_a_bank_opens_in_xarray_with_names_and_units(tmp_path: Path, on_bench: O
 def test_a_bank_cut_short_goes_on_where_it_stopped(tmp_path: Path, on_bench: OnBench) -> None:
     on, n = on_bench("resistor_divider"), 3 * BLOCK + 5
     bank = open_bank(tmp_path, on, SOURCE, "39", n)
-    assert fill(bank, n, stop_after=2) == [0, 1]
+    assert fill(bank, n, stop_after=2) == [range(BLOCK), range(BLOCK, 2 * BLOCK)]
     again = open_bank(tmp_path, on, SOURCE, "39", n)
-    assert fill(again, n) == [2, 3]
+    assert fill(again, n) == [range(2 * BLOCK, 3 * BLOCK), range(3 * BLOCK, 3 * BLOCK + 16)]
     assert again.pending(n) == []
 
 
@@ -75,6 +75,18 @@ def test_a_grown_bank_equals_one_made_at_once(tmp_path: Path, on_bench: OnBench)
         np.testing.assert_array_equal(a, b)
     for a, b in zip(contents(grown, 100), contents(whole, 1000), strict=True):
         np.testing.assert_array_equal(a, b[:100])
+
+
+def test_growth_simulates_only_what_is_new(tmp_path: Path, on_bench: OnBench) -> None:
+    """All but the members of one deck that was cut at the old end."""
+    on = on_bench("resistor_divider")
+    for n, expected in (
+        (160, [range(160)]),
+        (320, [range(160, BLOCK), range(BLOCK, 320)]),
+        (325, [range(320, 336)]),
+        (330, [range(320, 336)]),
+    ):
+        assert fill(open_bank(tmp_path, on, SOURCE, "39", n), n) == expected
 
 
 def test_asking_for_fewer_needs_nothing_new(tmp_path: Path, on_bench: OnBench) -> None:
@@ -134,13 +146,29 @@ def test_a_damaged_bank_is_named(tmp_path: Path, on_bench: OnBench) -> None:
         open_bank(tmp_path, on, SOURCE, "39", 10)
 
 
-def test_a_damaged_chunk_is_named(tmp_path: Path, on_bench: OnBench) -> None:
-    bank = open_bank(tmp_path, on_bench("resistor_divider"), SOURCE, "39", 10)
-    fill(bank, 10)
-    (chunk,) = (path for path in (bank.path / "vout" / "c").rglob("*") if path.is_file())
-    chunk.write_bytes(chunk.read_bytes()[:20])
-    with pytest.raises(BankError, match=r"damaged.*delete the folder"):
-        contents(bank, 10)
+@pytest.mark.parametrize("name", ["vout", "status", "theta"])
+@pytest.mark.parametrize("harm", ["truncate", "flip", "remove"])
+def test_a_damaged_chunk_is_noticed_and_simulated_again(
+    tmp_path: Path, on_bench: OnBench, name: str, harm: str
+) -> None:
+    n = 2 * BLOCK + 9
+    bank = open_bank(tmp_path, on_bench("resistor_divider"), SOURCE, "39", n)
+    fill(bank, n)
+    before = contents(bank, n)
+    chunk = sorted(path for path in (bank.path / name / "c").rglob("*") if path.is_file())[1]
+    data = bytearray(chunk.read_bytes())
+    data[len(data) // 2] ^= 1
+    if harm == "remove":
+        chunk.unlink()
+    else:
+        chunk.write_bytes(data if harm == "flip" else data[: len(data) // 2])
+    if harm != "remove" or name == "vout":
+        with pytest.raises(BankError, match=r"damaged.*delete the folder"):
+            contents(bank, n)
+    assert bank.drop_damaged(n) == (0 if (harm, name) == ("remove", "status") else 1)
+    assert fill(bank, n) == [range(BLOCK, 2 * BLOCK)]
+    for a, b in zip(contents(bank, n), before, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_a_growth_cut_short_is_mended(tmp_path: Path, on_bench: OnBench) -> None:

@@ -63,6 +63,16 @@ def test_a_new_question_to_an_old_bank_simulates_nothing(tmp_path: Path, write: 
     assert first.total.value != second.total.value
 
 
+def test_a_damaged_bank_is_mended(tmp_path: Path) -> None:
+    system, chosen = load_system(EXAMPLES / "divider.toml"), settings(tmp_path, 600)
+    before = entropy_system(system, chosen)
+    chunk = before.banks[0].bank.path / "status" / "c" / "1"
+    chunk.write_bytes(chunk.read_bytes()[:-3])
+    after = entropy_system(system, chosen)
+    assert (after.banks[0].n_damaged, after.banks[0].n_simulated) == (1, 256)
+    assert after.total == before.total
+
+
 def test_a_finite_grid_is_counted_without_sampling_error(tmp_path: Path) -> None:
     system = load_system(EXAMPLES / "grid.toml")
     found = entropy_system(system, settings(tmp_path))

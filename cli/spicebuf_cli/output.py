@@ -83,6 +83,8 @@ def print_sweep_summary(banks: "Sequence[SweptBank]") -> None:
     for swept in banks:
         source = "simulated" if swept.n_simulated else "found in the bank"
         note(f"{swept.component.name}: {swept.n} θ {source} ({swept.bank.path})")
+        if swept.n_damaged:
+            note(f"  {swept.n_damaged} damaged block(s) were found and simulated again")
         if swept.n_unsimulated:
             note(f"  unsimulated: {swept.n_unsimulated} of {swept.n}")
             for status, count in swept.n_by_status.items():

@@ -92,6 +92,7 @@ def _bank(swept: SweptBank) -> dict[str, Any]:
         "bank": str(swept.bank.path),
         "n_samples": swept.n,
         "n_simulated": swept.n_simulated,
+        "n_damaged_blocks": swept.n_damaged,
         "n_unsimulated": swept.n_unsimulated,
         "n_by_status": {status.name.lower(): n for status, n in swept.n_by_status.items()},
         "method": swept.bank.source.method,

@@ -42,6 +42,8 @@ class SweptBank:
         θ in use; the bank may hold more.
     n_simulated : int
         θ simulated by this call; 0 if all curves were there already.
+    n_damaged : int
+        Blocks that did not read as they were written and were simulated again.
     n_by_status : mapping of Status to int
         Over the first `n` θ.
     unsimulated : tuple of Unsimulated
@@ -52,6 +54,7 @@ class SweptBank:
     bank: Bank
     n: int
     n_simulated: int
+    n_damaged: int
     n_by_status: Mapping[Status, int]
     unsimulated: tuple[Unsimulated, ...]
 
@@ -98,8 +101,9 @@ def _sweep_component(
     n = n_grid if source.method == ENUMERATION and n_grid is not None else settings.n_samples
     bank = open_bank(settings.banks, on, source, version, n)
     with bank.locked():
+        n_damaged = bank.drop_damaged(n)
         n_simulated = _fill(bank, n, component, pool, on_progress)
-    return _summary(component, bank, n, n_simulated)
+    return _summary(component, bank, n, n_simulated, n_damaged)
 
 
 def _fill(bank: Bank, n: int, component: Component, pool: Pool, on_progress: Progress) -> int:
@@ -107,7 +111,7 @@ def _fill(bank: Bank, n: int, component: Component, pool: Pool, on_progress: Pro
     if not pending:
         return 0
     _require_usable(bank.bench, component, pool)
-    n_to_do = sum(min(BLOCK, n - block * BLOCK) for block in pending)
+    n_to_do = sum(min(rows.stop, n) - rows.start for rows in pending)
     n_done = 0
 
     def advance(n_more: int) -> None:
@@ -117,9 +121,9 @@ def _fill(bank: Bank, n: int, component: Component, pool: Pool, on_progress: Pro
         on_progress(component.name, n_done, n_to_do)
 
     on_progress(component.name, 0, n_to_do)
-    blocks = ((block, bank.block_theta(block, n)) for block in pending)
-    for block, theta, curves in sweep_blocks(bank.bench, blocks, pool, advance):
-        bank.write(block, theta, curves)
+    blocks = ((rows, bank.theta(rows)) for rows in pending)
+    for rows, theta, curves in sweep_blocks(bank.bench, blocks, pool, advance):
+        bank.write(rows, theta, curves)
     return n_to_do
 
 
@@ -157,7 +161,9 @@ def _source(component: Component, settings: Settings) -> Source:
     return Source(method, component.priors, seed, component.name)
 
 
-def _summary(component: Component, bank: Bank, n: int, n_simulated: int) -> SweptBank:
+def _summary(
+    component: Component, bank: Bank, n: int, n_simulated: int, n_damaged: int
+) -> SweptBank:
     n_by_status: dict[Status, int] = {}
     unsimulated: list[Unsimulated] = []
     first = 0
@@ -169,4 +175,4 @@ def _summary(component: Component, bank: Bank, n: int, n_simulated: int) -> Swep
             reason = Status(curves.status[row]).meaning
             unsimulated.append(Unsimulated(first + int(row), reason, values))
         first += BLOCK
-    return SweptBank(component, bank, n, n_simulated, n_by_status, tuple(unsimulated))
+    return SweptBank(component, bank, n, n_simulated, n_damaged, n_by_status, tuple(unsimulated))
