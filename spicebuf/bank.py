@@ -212,6 +212,7 @@ def _key(on: Bench, source: Source, ngspice_version: str) -> dict[str, Any]:
         "temperature_C": on.temperature,
         "n_points": on.n_points,
         "branches": list(on.branches),
+        "states": list(on.states),
         "batch": batch_size(on),
         "options": SOLVER_OPTIONS,
         "ngspice": ngspice_version,

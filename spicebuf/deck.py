@@ -1,5 +1,6 @@
 """Many θ of one component → one ngspice deck."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,14 @@ ACCURACY = 1e-5
 """Accuracy promised for circuits without feedback [V]."""
 
 _NODES = {"in": "in", "vdd": "vdd", "vss": "0"}
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """An ngspice command that sweeps the input, and the ascending voltages that it visits [V]."""
+
+    command: str
+    vin: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -36,8 +45,9 @@ class Bench:
         [°C]
     n_points : int
         Input voltages of a transfer curve, equally spaced from 0 to `vdd`, both included.
-    feedback : bool
-        Sweep down as well as up, and simulate each θ alone.
+    states : tuple of str
+        Nodes through which the circuit feeds back on itself. If there are any, it is swept down as
+        well as up, and each θ is simulated alone.
     """
 
     definitions: tuple[str, ...]
@@ -48,7 +58,12 @@ class Bench:
     vdd: float
     temperature: float
     n_points: int
-    feedback: bool
+    states: tuple[str, ...]
+
+    @property
+    def feedback(self) -> bool:
+        """Whether the circuit can have two branches."""
+        return bool(self.states)
 
     @property
     def vin(self) -> NDArray[np.float64]:
@@ -73,7 +88,7 @@ def bench(component: Component, vdd: float, temperature: float, n_points: int) -
         vdd=vdd,
         temperature=temperature,
         n_points=n_points,
-        feedback=template.feedback,
+        states=template.states,
     )
 
 
@@ -94,6 +109,49 @@ def render(on: Bench, theta: NDArray[np.float64]) -> str:
     str
         A whole deck: title first, `.end` last, input source `vin`, outputs saved as `output_names`.
     """
+    return _render(on, theta, [])
+
+
+def branch_sweeps(on: Bench) -> list[Sweep]:
+    """Return the sweeps of a transfer curve, one per branch."""
+    # repr: a step printed with %.6g lost the last point of the sweep in 44 % of the cases.
+    step = on.vdd / (on.n_points - 1)
+    up = Sweep(f"dc vin 0 {on.vdd!r} {step!r}", on.vin)
+    return [up, Sweep(f"dc vin {on.vdd!r} 0 {-step!r}", on.vin)][: len(on.branches)]
+
+
+def n_guesses(on: Bench) -> int:
+    """Return how many initial guesses tell all states of a circuit with feedback apart."""
+    return 2 * max(1, math.ceil(math.log2(max(1, len(on.states)))))
+
+
+def render_guesses(on: Bench, theta: NDArray[np.float64]) -> str:
+    """Write a deck of replicas at one θ, shape (1, len(bench.thetas)), that differ in initial guess.
+
+    The guesses put each state node on a rail by the binary digits of its number, and then the other
+    way round: any two state nodes start on different rails in some replica, in both senses.
+    """
+    n = n_guesses(on)
+    guesses = []
+    for k in range(n):
+        for number, node in enumerate(on.states):
+            high = (number >> (k // 2) & 1) ^ (k % 2)
+            name = f"out{k}" if node == "out" else f"x{k}.{node}"
+            guesses.append(f".nodeset v({name})={on.vdd * high!r}")
+    return _render(on, np.repeat(theta, n, axis=0), guesses)
+
+
+def rail_sweeps(on: Bench) -> list[Sweep]:
+    """Return sweeps of two points that begin on the lower and on the upper rail."""
+    low, high = on.vin[:2], on.vin[-2:]
+    step = on.vdd / (on.n_points - 1)
+    return [
+        Sweep(f"dc vin 0 {float(low[1])!r} {step!r}", low),
+        Sweep(f"dc vin {on.vdd!r} {float(high[0])!r} {-step!r}", high),
+    ]
+
+
+def _render(on: Bench, theta: NDArray[np.float64], extra: Sequence[str]) -> str:
     outputs = output_names(len(theta))
     instances = [
         _instance(on, k, output, dict(zip(on.thetas, row, strict=True)))
@@ -107,20 +165,12 @@ def render(on: Bench, theta: NDArray[np.float64]) -> str:
             f"vvdd vdd 0 {on.vdd!r}",
             "vin in 0 0",
             *instances,
-            *_save(outputs),
+            *extra,
+            *(f".save v({output})" for output in outputs),
             ".end",
             "",
         )
     )
-
-
-def sweep_command(on: Bench, branch: str) -> str:
-    """Write the ngspice command that sweeps the input along a branch."""
-    # repr: a step printed with %.6g lost the last point of the sweep in 44 % of the cases.
-    step = on.vdd / (on.n_points - 1)
-    if branch == "down":
-        return f"dc vin {on.vdd!r} 0 {-step!r}"
-    return f"dc vin 0 {on.vdd!r} {step!r}"
 
 
 def _instance(on: Bench, k: int, output: str, theta: Mapping[str, float]) -> str:
@@ -128,7 +178,3 @@ def _instance(on: Bench, k: int, output: str, theta: Mapping[str, float]) -> str
     ports = " ".join(nodes[port] for port in on.ports)
     values = " ".join(f"{name}={value!r}" for name, value in {**dict(on.fixed), **theta}.items())
     return f"x{k} {ports} {on.subcircuit} {values}".rstrip()
-
-
-def _save(outputs: Sequence[str]) -> list[str]:
-    return [f".save v({output})" for output in outputs]

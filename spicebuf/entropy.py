@@ -120,7 +120,7 @@ def total(parts: Sequence[LogVolume]) -> LogVolume:
     Zou & Donner, Statistics in Medicine 27, 2008, 1693-1702, applied to the components' own limits);
     what unknown verdicts leave open could lie on one side everywhere and adds linearly. Where a
     component has no hit at all the quadrature has no centre: the upper end is then the sum of upper
-    ends at a confidence that holds for all components together.
+    limits, at a level that holds for all components together.
 
     Raises
     ------
@@ -160,7 +160,8 @@ def _joint_upper(part: LogVolume, parts: Sequence[LogVolume]) -> float:
     if part.method == ENUMERATION:
         return part.interval[1]
     (counts,) = part.counts
-    tail = (1.0 - part.confidence ** (1.0 / len(parts))) / 2.0
+    # The lower end is −inf: all that may go wrong is left to the upper one.
+    tail = 1.0 - part.confidence ** (1.0 / len(parts))
     return _log(clopper_pearson(counts.n_possible, counts.n_samples, tail)[1])
 
 

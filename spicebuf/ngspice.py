@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spicebuf.deck import Sweep
 from spicebuf.errors import SimulatorError
 
 # Far below a grid step and far above the rounding of `start + i * step` inside ngspice.
@@ -31,6 +32,10 @@ _LOAD_FAILED = re.compile(
 )
 # ngspice prints this on every start where it has no spinit; Debian's package has one.
 _HARMLESS = re.compile(r"can't find init file|can't find the initialization file", re.IGNORECASE)
+_COMPLAINT = re.compile(
+    r"error|fatal|can't find|could not|undefined|unknown|trouble|failed|abort|transient op",
+    re.IGNORECASE,
+)
 _TRANSIENT_OP = re.compile(r"transient op", re.IGNORECASE)
 
 
@@ -44,6 +49,7 @@ class Status(IntEnum):
     LOAD_FAILED = 4
     CRASHED = 5
     DEADLINE = 6
+    UNDETERMINED = 7
     PENDING = 255
 
     @property
@@ -60,6 +66,7 @@ _MEANINGS = {
     Status.LOAD_FAILED: "ngspice refused the deck",
     Status.CRASHED: "ngspice crashed",
     Status.DEADLINE: "ngspice exceeded its deadline",
+    Status.UNDETERMINED: "more than one operating point at a supply rail: a sweep has no start",
     Status.PENDING: "not simulated yet",
 }
 
@@ -123,6 +130,13 @@ def require_library() -> str:
     return library
 
 
+def gist(words: str) -> str:
+    """Return what matters in ngspice's words: its complaints, on one line."""
+    lines = (" ".join(line.split()) for line in words.splitlines())
+    matters = [line[:200] for line in lines if _COMPLAINT.search(line)]
+    return "; ".join(dict.fromkeys(matters[-4:]))
+
+
 class Engine:
     """ngspice in this process.
 
@@ -154,8 +168,7 @@ class Engine:
         self,
         deck: str,
         outputs: Sequence[str],
-        commands: Sequence[str],
-        vin: NDArray[np.float64],
+        sweeps: Sequence[Sweep],
     ) -> DeckResult:
         """Load a deck, run DC sweeps and take the outputs if they can be trusted.
 
@@ -164,10 +177,8 @@ class Engine:
         deck : str
         outputs : sequence of str
             Names of the saved output vectors.
-        commands : sequence of str
-            One `dc` command per sweep; a sweep may run up or down.
-        vin : array of float, shape (n_points,)
-            The ascending input voltages that every sweep must have visited [V].
+        sweeps : sequence of Sweep
+            All of one number of points; each must visit just the voltages that it names.
         """
         if self.poisoned:
             raise SimulatorError("this ngspice process failed to load a deck and must be replaced")
@@ -175,18 +186,18 @@ class Engine:
             words = self._load(deck)
             if _LOAD_FAILED.search(_HARMLESS.sub("", words)):
                 return self._failed(Status.LOAD_FAILED, words)
-            curves = np.empty((len(outputs), len(commands), len(vin)))
-            for k, command in enumerate(commands):
+            curves = np.empty((len(outputs), len(sweeps), len(sweeps[0].vin)))
+            for k, sweep in enumerate(sweeps):
                 plots = set(self._ngspice.plot_names)
-                words += self._command(command)
+                words += self._command(sweep.command)
                 new = [name for name in self._ngspice.plot_names if name not in plots]
                 if len(new) != 1:
                     return self._failed(Status.LOAD_FAILED, words)
-                sweep = self._read(new[0], outputs, vin)
-                status = _judge(sweep, words)
-                if status is not Status.TRUSTED or sweep is None:
+                found = self._read(new[0], outputs, sweep.vin)
+                status = _judge(found, words)
+                if status is not Status.TRUSTED or found is None:
                     return DeckResult(status, None, words)
-                curves[:, k] = sweep
+                curves[:, k] = found
             return DeckResult(Status.TRUSTED, curves, words)
         finally:
             # Without both, each deck leaks 17 to 29 kB.

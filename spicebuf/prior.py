@@ -35,6 +35,11 @@ class Prior(ABC):
     def mass_below_or_at_zero(self) -> float:
         """Return the probability of a value ≤ 0, which no width, length or resistance may take."""
 
+    def allows(self, value: float) -> bool:
+        """Tell whether a value can be drawn."""
+        low, high = self.support
+        return low <= value <= high and (self.values is None or value in self.values)
+
     @property
     def values(self) -> tuple[float, ...] | None:
         """All values, equally probable, of a finite prior; None for a continuous one."""

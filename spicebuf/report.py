@@ -54,8 +54,7 @@ def draw_panels(panels: Sequence[Panel], vdd: float, path: Path) -> None:
 
 
 def _draw(axes: Axes, panel: Panel, vdd: float) -> None:
-    for curve in panel.violating.reshape(-1, len(panel.vin)):
-        axes.plot(panel.vin, curve, color=_VIOLATING, linewidth=0.5, alpha=0.5, zorder=1)
+    _draw_curves(axes, panel.vin, panel.violating, color=_VIOLATING, width=0.5, order=1)
     for index, (logic, voltages) in enumerate(panel.api_in.sets.items()):
         color = _COLORS[index % len(_COLORS)]
         label = f"logical {logic}"
@@ -64,12 +63,18 @@ def _draw(axes: Axes, panel: Panel, vdd: float) -> None:
                 corner, width, height = (left, bottom), right - left, top - bottom
                 axes.add_patch(
                     Rectangle(
-                        corner, width, height, facecolor=color, alpha=0.25, zorder=2, label=label
+                        corner,
+                        width,
+                        height,
+                        facecolor=color,
+                        edgecolor=color,
+                        alpha=0.25,
+                        zorder=2,
+                        label=label,
                     )
                 )
                 label = ""
-    for curve in panel.satisfying.reshape(-1, len(panel.vin)):
-        axes.plot(panel.vin, curve, color="black", linewidth=0.8, alpha=0.6, zorder=3)
+    _draw_curves(axes, panel.vin, panel.satisfying, color="black", width=0.8, order=3)
     margin = 0.02 * vdd
     axes.set(
         title=panel.title,
@@ -79,3 +84,17 @@ def _draw(axes: Axes, panel: Panel, vdd: float) -> None:
         ylim=(-margin, vdd + margin),
         aspect="equal",
     )
+
+
+def _draw_curves(
+    axes: Axes,
+    vin: NDArray[np.float64],
+    curves: NDArray[np.float64],
+    *,
+    color: str,
+    width: float,
+    order: int,
+) -> None:
+    for branches in curves:
+        for branch, style in zip(branches, ("-", "--"), strict=False):
+            axes.plot(vin, branch, style, color=color, linewidth=width, alpha=0.6, zorder=order)

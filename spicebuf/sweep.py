@@ -9,7 +9,15 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spicebuf.deck import Bench, output_names, render, sweep_command
+from spicebuf.deck import (
+    Bench,
+    branch_sweeps,
+    n_guesses,
+    output_names,
+    rail_sweeps,
+    render,
+    render_guesses,
+)
 from spicebuf.ngspice import DeckResult, Engine, Status, require_library
 from spicebuf.workers import Loss, Workers, deadline, retire
 
@@ -23,6 +31,8 @@ BATCH = 16
 
 _BATCHES_PER_JOB = 4
 _WORDS_KEPT = 2000
+# States differ by volts, two solutions for one state by microvolts.
+_SAME_STATE = 1e-3
 _JOBS_IN_FLIGHT_PER_WORKER = 3
 _DECKS_PER_JOB_AT_MOST = _BATCHES_PER_JOB * (BATCH + 1)
 
@@ -165,12 +175,35 @@ def _version(_: None) -> str:
 
 
 def _simulate(engine: Engine, job: Job, rows: list[int]) -> DeckResult:
-    on = job.bench
-    commands = [sweep_command(on, branch) for branch in on.branches]
+    on, theta = job.bench, job.theta[rows]
     with deadline(DECK_DEADLINE):
-        return engine.simulate(
-            render(on, job.theta[rows]), output_names(len(rows)), commands, on.vin
-        )
+        result = engine.simulate(render(on, theta), output_names(len(rows)), branch_sweeps(on))
+    if not on.feedback or result.curves is None:
+        return result
+    with deadline(DECK_DEADLINE):
+        return _require_one_start(engine, on, theta, result)
+
+
+def _require_one_start(
+    engine: Engine, on: Bench, theta: NDArray[np.float64], result: DeckResult
+) -> DeckResult:
+    """Doubt a curve whose sweeps could have begun elsewhere.
+
+    Where a circuit has several operating points with its input on a rail, ngspice starts from any of
+    them, often from the unstable one in the middle. Other initial guesses then end elsewhere. Where
+    there is one only, all guesses that converge agree: replicas in one deck do no harm here.
+    """
+    assert result.curves is not None  # noqa: S101 (the caller looked)
+    guessed = engine.simulate(
+        render_guesses(on, theta), output_names(n_guesses(on)), rail_sweeps(on)
+    )
+    if guessed.curves is None:
+        return DeckResult(Status.UNDETERMINED, None, guessed.words)
+    starts = np.array([result.curves[0, 0, 0], result.curves[0, 1, -1]])
+    found = np.stack([guessed.curves[:, 0, 0], guessed.curves[:, 1, -1]], axis=1)
+    if np.max(np.abs(found - starts)) > _SAME_STATE:
+        return DeckResult(Status.UNDETERMINED, None, result.words)
+    return result
 
 
 def _store(curves: Curves, rows: list[int], result: DeckResult) -> None:

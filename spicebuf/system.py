@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from spicebuf.api import Api
 from spicebuf.errors import InputError
 from spicebuf.netlist import (
@@ -51,10 +53,15 @@ class Component:
 
     @property
     def nominal(self) -> dict[str, float]:
-        """The value of every declared parameter where no other is given."""
-        return {name: spec.nominal for name, spec in self.template.thetas.items()} | dict(
-            self.fixed
-        )
+        """The value of every declared parameter where no other is given.
+
+        The template's default; but the median of a prior that excludes it.
+        """
+        values = {name: spec.nominal for name, spec in self.template.thetas.items()}
+        for name, prior in self.priors.items():
+            if not prior.allows(values[name]):
+                values[name] = float(prior.ppf(np.array([0.5]))[0])
+        return values | dict(self.fixed)
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,7 @@ def load_theta(path: Path, system: System) -> dict[str, dict[str, float]]:
         missing = [name for name in component.priors if name not in values]
         if missing:
             raise InputError(
-                f"{where}: θ {missing[0]!r} is missing; give all of {', '.join(missing)}"
+                f"{where}: θ {missing[0]!r} is missing; still to be given: {', '.join(missing)}"
             )
         thetas[component.name] = component.nominal | values
     return thetas

@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 
+from spicebuf.deck import Sweep
 from spicebuf.ngspice import DeckResult, Engine
 from spicebuf.sweep import Curves, Job, run_job
 from spicebuf.workers import deadline
@@ -32,7 +33,7 @@ def simulate(request: tuple[str, str]) -> tuple[DeckResult, bool]:
     """Simulate the body of a deck with a command; tell also whether ngspice is now poisoned."""
     body, command = request
     engine = _engine()
-    result = engine.simulate(deck(body), ["o"], [command], VIN)
+    result = engine.simulate(deck(body), ["o"], [Sweep(command, VIN)])
     poisoned, engine.poisoned = engine.poisoned, False
     return result, poisoned
 

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -169,7 +170,7 @@ def test_one_theta_that_does_not_converge_does_not_spoil_its_batch(
 ) -> None:
     on = on_bench(read_template(write("flip.cir", NOT_ALWAYS.replace("-v(out)*10+", "-"))), 11)
     assert on.feedback
-    flat = Bench(**{**vars(on), "feedback": False})
+    flat = replace(on, states=())
     theta = np.array([[0.5]] * 3 + [[1.5]] + [[0.7]] * 3)
     found = sweep(flat, theta, pool)
     assert found.status[3] == Status.NOT_CONVERGED
@@ -199,3 +200,72 @@ def test_a_theta_that_ngspice_refuses_poisons_nothing(
     assert (np.delete(found.status, bad) == Status.TRUSTED).all()
     assert "could not find a valid modelname" in found.words[20]
     np.testing.assert_allclose(found.vout[21], found.vout[0], atol=2 * ACCURACY)
+
+
+LATCH = """* a buffer with a keeper: bistable at both rails once the keeper is strong
+*@theta wk loguniform(0.1u, 10u) width of the keeper [m]
+.subckt latch in out vdd vss params: wk=0.1u
+.model nch nmos level=1 vto=0.8 kp=120u
+.model pch pmos level=1 vto=-0.8 kp=40u
+rin in a 10k
+mp1 b a vdd vdd pch w=6u l=1u
+mn1 b a vss vss nch w=2u l=1u
+mpk a b vdd vdd pch w={3*wk} l=1u
+mnk a b vss vss nch w={wk} l=1u
+mp2 out b vdd vdd pch w=6u l=1u
+mn2 out b vss vss nch w=2u l=1u
+.ends
+"""
+
+
+def test_a_latch_without_one_start_is_not_trusted(
+    pool: Pool, on_bench: OnBench, write: Write
+) -> None:
+    """With a strong keeper ngspice starts from the unstable point between the two states."""
+    template = read_template(write("latch.cir", LATCH))
+    assert template.states == ("a", "b")
+    on = on_bench(template)
+    found = sweep(on, np.array([[0.1e-6], [10e-6]]), pool)
+    assert found.status.tolist() == [Status.TRUSTED, Status.UNDETERMINED]
+    up, down = found.vout[0]
+    assert up[0] < 0.01
+    assert up[-1] > 4.99
+    assert np.abs(up - down)[[0, -1]].max() < 1e-3
+
+
+def test_schmitt_triggers_have_one_start(
+    pool: Pool, on_bench: OnBench, random_theta: Theta
+) -> None:
+    """The guesses raise no false alarm where there is one operating point at each rail."""
+    on = on_bench("cmos_schmitt_buffer", 26)
+    found = sweep(on, random_theta("cmos_schmitt_buffer", 256), pool)
+    assert (found.status == Status.TRUSTED).all()
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        (".param wq='2*k'\n", "m1 out in vss vss nch w={wq} l=1u\n"),
+        (
+            "",
+            "x1 in out vss inner s={k}\n.subckt inner a y g s=1\nm1 y a g g nch w={2u*s} l=1u\n.ends\n",
+        ),
+        ("", "m1 out in vss vss nch w={k-1u+1u} l=1u\n"),
+        (
+            "",
+            "x1 in out vss inner w={k+0}\n.subckt inner a y g w=1\nm1 y a g g nch w=w l=1u\n.ends\n",
+        ),
+    ],
+)
+def test_a_size_that_comes_out_negative_is_never_simulated(
+    pool: Pool, on_bench: OnBench, write: Write, head: str, body: str
+) -> None:
+    """However a parameter reaches a width, ngspice does not get to take −2 µm in silence."""
+    text = (
+        "*@theta k uniform(-3u, 3u) [m]\n.subckt indirect in out vdd vss params: k=2u\n"
+        f"{head}.model nch nmos level=1\nr1 vdd out 10k\n{body}.ends\n"
+    )
+    on = on_bench(read_template(write("indirect.cir", text)), 11)
+    found = sweep(on, np.array([[2e-6], [-2e-6], [1e-6]]), pool)
+    assert found.status.tolist() == [Status.TRUSTED, Status.LOAD_FAILED, Status.TRUSTED]
+    assert found.vout[0, 0, -1] < found.vout[2, 0, -1] < 5.0

@@ -57,6 +57,12 @@ def test_parameters_are_fixed_or_given_another_prior(write: Write) -> None:
     assert component.nominal == {"wp": 4e-6, "wn": 2e-6, "vtp": -0.8, "vtn": 0.8}
 
 
+def test_the_nominal_value_is_one_that_the_prior_allows(write: Write) -> None:
+    text = SYSTEM.replace("wp = 4e-6", 'wp = "grid(10u, 20u, 30u)", vtp = "uniform(-0.6, -0.5)"')
+    (component,) = load_system(write("s.toml", text)).components
+    assert component.nominal == pytest.approx({"wp": 20e-6, "wn": 2e-6, "vtp": -0.55, "vtn": 0.8})
+
+
 def test_a_fixed_value_may_be_a_spice_number(write: Write) -> None:
     text = SYSTEM.replace("wp = 4e-6", 'wp = "4u"')
     assert load_system(write("s.toml", text)).components[0].fixed == {"wp": 4e-6}
@@ -169,7 +175,7 @@ def test_theta_files(write: Write) -> None:
     ("text", "message"),
     [
         ("[second]\nwn = 1e-6", "no component 'second'; there are first"),
-        ("[first]\nwn = 1e-6", "θ 'vtp' is missing; give all of vtp, vtn"),
+        ("[first]\nwn = 1e-6", "θ 'vtp' is missing; still to be given: vtp, vtn"),
         ("[first]\nwx = 1e-6", "θ 'wx' is unknown"),
         ("[first]\nwn = -1e-6", "out of range"),
         ("[first]\nwn = nan", "out of range"),

@@ -64,4 +64,7 @@ def _print(result: "SystemCheck") -> None:
     kind = "restoring" if result.restoring else "not restoring"
     margins = ", ".join(f"{logic}: {volts(v)}" for logic, v in result.noise_margins.items())
     click.echo(f"The chain is {kind}; noise margins {margins}")
-    click.echo("satisfied" if result.satisfied else "not satisfied")
+    if any(part.reason for part in result.components):
+        click.echo("no answer: ngspice gave no trustworthy curve")
+    else:
+        click.echo("satisfied" if result.satisfied else "not satisfied")

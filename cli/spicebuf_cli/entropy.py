@@ -14,7 +14,7 @@ from spicebuf_cli.volumes import print_volumes
 @options.simulation_options
 @options.confidence_option
 @options.banks_option()
-@click.option("--bits", is_flag=True, help="In bits instead of nats.")
+@options.bits_option
 @options.out_option("Also write the JSON answer to this file.")
 def entropy(
     system: Path,

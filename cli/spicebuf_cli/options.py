@@ -35,6 +35,7 @@ method_option = click.option(
     show_default=True,
     help="Draw θ from the prior, or take every point of a finite one.",
 )
+bits_option = click.option("--bits", is_flag=True, help="Log volumes in bits instead of nats.")
 confidence_option = click.option(
     "--confidence", type=float, default=0.95, show_default=True, help="Of the intervals."
 )

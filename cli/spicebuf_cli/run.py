@@ -14,6 +14,7 @@ from spicebuf_cli.volumes import print_volumes
 @options.simulation_options
 @options.confidence_option
 @options.banks_option()
+@options.bits_option
 @options.out_option("Run folder. [default: runs/NAME-K, the first K that is free]")
 def run(
     system: Path,
@@ -24,6 +25,7 @@ def run(
     seed: int,
     confidence: float,
     banks: Path,
+    bits: bool,
     as_json: bool,
     out: Path | None,
 ) -> None:
@@ -46,12 +48,14 @@ def run(
     loaded = load_system(system)
     folder = out or _free_folder(system.stem)
     with progress_bar() as progress:
-        result = run_system(loaded, settings, folder, progress)
+        result = run_system(loaded, settings, folder, progress, "bit" if bits else "nat")
     if as_json:
         print_json(result.answer)
         return
     print_sweep_summary(result.entropy.banks)
     print_volumes(result.answer["entropy"])
+    verdicts = ", ".join(f"{part.name} {part.verdict.word}" for part in result.check.components)
+    click.echo(f"at the nominal θ: {verdicts}")
     note(f"run folder: {result.folder}")
 
 

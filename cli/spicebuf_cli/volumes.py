@@ -18,7 +18,7 @@ def print_volumes(answer: dict[str, Any]) -> None:
     print_table([*headings, "log count"] if counted else headings, rows)
     seeds = "" if all(part["seed"] is None for part in parts) else f"; seed {answer['seed']}"
     click.echo(f"log volumes in {answer['units']['log_volume']}; {answer['method']}{seeds}")
-    if any(part["n_satisfied"] == 0 for part in parts):
+    if any(part["n_satisfied"] == 0 and part["interval"][1] is not None for part in parts):
         click.echo("No θ satisfies in at least one component: only the upper bound is known there.")
 
 

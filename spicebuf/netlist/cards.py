@@ -64,7 +64,7 @@ class ThetaLine:
     description: str
 
 
-def read_cards(path: Path) -> tuple[list[Card], list[ThetaLine]]:
+def read_cards(path: Path) -> tuple[list[Card], list[ThetaLine], list[Path]]:
     """Read a template and all that it includes.
 
     Returns
@@ -73,6 +73,8 @@ def read_cards(path: Path) -> tuple[list[Card], list[ThetaLine]]:
         Definitions and devices of the file, with includes and library sections put in place.
     thetas : list of ThetaLine
         The θ declarations of the file itself.
+    files : list of Path
+        The files that were read.
 
     Raises
     ------
@@ -81,7 +83,7 @@ def read_cards(path: Path) -> tuple[list[Card], list[ThetaLine]]:
     """
     reader = _Reader(path.resolve().parent)
     cards = list(reader.expand(path, path.name, section=None))
-    return cards, reader.thetas
+    return cards, reader.thetas, list(dict.fromkeys(reader.files))
 
 
 class _Reader:
@@ -90,14 +92,14 @@ class _Reader:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.thetas: list[ThetaLine] = []
-        self._n_files = 0
+        self.files: list[Path] = []
 
     def expand(self, path: Path, label: str, section: str | None) -> Iterator[Card]:
-        self._n_files += 1
-        if self._n_files > _MAX_FILES:
+        self.files.append(path)
+        if len(self.files) > _MAX_FILES:
             raise NetlistError(f"{label}: more than {_MAX_FILES} includes; is there a loop?")
         cards, thetas = _logical_lines(_read(path, label), label)
-        if self._n_files == 1:
+        if len(self.files) == 1:
             self.thetas = thetas
         elif thetas:
             raise NetlistError(
@@ -118,13 +120,12 @@ class _Reader:
         if section and card.keyword != ".lib":
             raise NetlistError(f"{card.where}: cannot read {card.text!r}; write .include 'file'")
         target = path.parent / name
-        if Path(name).is_absolute() or ".." in Path(name).parts or name.startswith("~"):
+        inside = target.resolve().is_relative_to(self.root)
+        if Path(name).is_absolute() or name.startswith("~") or not inside:
             raise NetlistError(
-                f"{card.where}: {name!r} is an absolute or upward path; "
+                f"{card.where}: {name!r} is an absolute or upward path or a link elsewhere; "
                 "a template may include only files inside its own folder"
             )
-        if not target.resolve().is_relative_to(self.root):
-            raise NetlistError(f"{card.where}: {name!r} leads outside the template's folder")
         if not target.is_file():
             raise NetlistError(f"{card.where}: included file {name!r} does not exist")
         label = str(target.resolve().relative_to(self.root))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from graphlib import CycleError, TopologicalSorter
 from itertools import islice
 
 from spicebuf.errors import NetlistError
@@ -16,12 +15,13 @@ _CONDUCTING |= {"v": (0, 1), "e": (0, 1), "h": (0, 1), "b": (0, 1)}
 _CONTROLLING = {"m": (1,), "q": (1,), "j": (1,)}
 
 
-def has_feedback(component: Scope, driven: frozenset[str]) -> bool:
-    """Tell whether a channel-connected group drives, through others or by itself, its own gates.
+def feedback_nodes(component: Scope, driven: frozenset[str]) -> tuple[str, ...]:
+    """Return the nodes through which a circuit feeds back on itself; none if it does not.
 
     Groups of nodes joined by channels and resistors are vertices; a gate is an edge from the group of
-    its node to the group that it controls. A cycle is feedback. The answer errs on the safe side: a
-    diode-connected transistor counts, and costs time only.
+    its node to the group that it controls. What remains after groups without an edge in or without
+    an edge out have been taken away, again and again, lies on cycles or between them. The answer errs
+    on the safe side: a diode-connected transistor counts, and costs time only.
 
     Parameters
     ----------
@@ -29,31 +29,45 @@ def has_feedback(component: Scope, driven: frozenset[str]) -> bool:
         The subcircuit of the component.
     driven : frozenset of str
         Ports held by ideal sources (input and supplies): they join no group.
+
+    Returns
+    -------
+    tuple of str
+        Controlling nodes on or between cycles, with `x1.` for a node inside the instance `x1`.
     """
     groups = _Groups(driven | {"0", "gnd"})
     flat = list(islice(_flatten(component, "", {}, 0), _MAX_DEVICES + 1))
     if len(flat) > _MAX_DEVICES:
         raise NetlistError(f"subcircuit {component.name!r} has more than {_MAX_DEVICES} devices")
+    controls = list(_controls(flat, groups))
+    edges = {
+        (groups.find(control), groups.find(node), control)
+        for control, outputs in controls
+        for node in outputs
+        if control not in groups.fixed and node not in groups.fixed
+    }
+    while True:
+        starts, ends = {edge[0] for edge in edges}, {edge[1] for edge in edges}
+        left = {edge for edge in edges if edge[0] in ends and edge[1] in starts}
+        if left == edges:
+            return tuple(sorted({control for _, _, control in edges}))
+        edges = left
+
+
+def _controls(
+    flat: list[tuple[str, Device]], groups: "_Groups"
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Join what conducts; yield each controlling node with the nodes that it drives."""
     sources = {name: device.nodes for name, device in flat if device.kind in "vbeh"}
-    edges: list[tuple[str, tuple[str, ...]]] = []
     for _, device in flat:
         conducting = [device.nodes[k] for k in _CONDUCTING.get(device.kind, ())]
         groups.join(conducting)
         outputs = tuple(conducting or device.nodes)
-        controls = [device.nodes[k] for k in _CONTROLLING.get(device.kind, ())]
-        controls += device.controls
-        controls += [node for name in device.sensed for node in sources.get(name, ())]
-        edges += [(control, outputs) for control in controls]
-    graph: dict[str, set[str]] = {}
-    for control, outputs in edges:
-        for node in outputs:
-            if control not in groups.fixed and node not in groups.fixed:
-                graph.setdefault(groups.find(node), set()).add(groups.find(control))
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError:
-        return True
-    return False
+        nodes = [device.nodes[k] for k in _CONTROLLING.get(device.kind, ())]
+        nodes += device.controls
+        nodes += [node for name in device.sensed for node in sources.get(name, ())]
+        for node in nodes:
+            yield node, outputs
 
 
 class _Groups:

@@ -1,24 +1,21 @@
 """A component's template: ports, parameters with their priors, and whether it has feedback."""
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from spicebuf.errors import InputError, NetlistError
 from spicebuf.netlist.cards import ThetaLine, read_cards
-from spicebuf.netlist.circuit import Scope, identifiers, parse_circuit
-from spicebuf.netlist.feedback import has_feedback
+from spicebuf.netlist.circuit import Scope, parse_circuit
+from spicebuf.netlist.feedback import feedback_nodes
+from spicebuf.netlist.sizes import GUARD, guard_sizes
 from spicebuf.prior import Prior, parse_prior
 from spicebuf.spice_number import is_number, parse_number
 
 TEMPLATE_SUFFIX = ".cir"
 _REQUIRED_PORTS = frozenset({"in", "out"})
 _SUPPLY_PORTS = frozenset({"vdd", "vss"})
-_SIZES = frozenset({"w", "l", "r", "m", "nf", "mult"})
-# Products and quotients of sizes keep the sign; only there does θ ≤ 0 make a size ≤ 0.
-_PRODUCT = re.compile(r"[\w.*/\s(){}']+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -40,6 +37,8 @@ class Template:
     name : str
         Name of the component's subcircuit.
     path : Path
+    files : tuple of Path
+        The template and all that it includes.
     ports : tuple of str
         In the subcircuit's order; among `in`, `out`, `vdd`, `vss`.
     thetas : mapping of str to ThetaSpec
@@ -48,20 +47,26 @@ class Template:
         Declared parameters that scale a width, length, resistance or multiplier and so must be > 0.
     definitions : tuple of str
         The cards for ngspice, lower case, includes in place.
-    feedback : bool
-        Whether the circuit can have two branches.
+    states : tuple of str
+        Nodes through which the circuit feeds back on itself and may keep a state.
     digest : str
         SHA-256 of the definitions.
     """
 
     name: str
     path: Path
+    files: tuple[Path, ...]
     ports: tuple[str, ...]
     thetas: Mapping[str, ThetaSpec]
     sizes: frozenset[str]
     definitions: tuple[str, ...]
-    feedback: bool
+    states: tuple[str, ...]
     digest: str
+
+    @property
+    def feedback(self) -> bool:
+        """Whether the circuit can have two branches."""
+        return bool(self.states)
 
 
 def read_template(path: Path) -> Template:
@@ -72,7 +77,7 @@ def read_template(path: Path) -> Template:
     NetlistError
         With file, line and name, if anything in it is malformed, undefined or not allowed.
     """
-    cards, theta_lines = read_cards(path)
+    cards, theta_lines, files = read_cards(path)
     top = parse_circuit(cards, path.name)
     scope = _component(top, path)
     where = scope.card.where if scope.card else path.name
@@ -80,18 +85,20 @@ def read_template(path: Path) -> Template:
     thetas = {spec.name: spec for spec in (_theta(line, scope) for line in theta_lines)}
     if len(thetas) != len(theta_lines):
         raise NetlistError(f"{path.name}: a parameter is declared by two *@theta lines")
-    sizes = _sizes(scope, frozenset(thetas))
+    sizes, guarded = guard_sizes(scope, frozenset(thetas))
     for spec in thetas.values():
         require_sizes_positive(spec.name, spec.prior, sizes, where)
-    definitions = tuple(card.text for card in cards)
+    guards = [GUARD] if guarded else []
+    definitions = (*guards, *(guarded.get(card, card.text) for card in cards))
     return Template(
         name=scope.name,
         path=path,
+        files=tuple(files),
         ports=scope.ports,
         thetas=thetas,
         sizes=sizes,
         definitions=definitions,
-        feedback=has_feedback(scope, frozenset(scope.ports) - {"out"}),
+        states=feedback_nodes(scope, frozenset(scope.ports) - {"out"}),
         digest=hashlib.sha256("\n".join((scope.name, *definitions)).encode()).hexdigest(),
     )
 
@@ -155,15 +162,3 @@ def _theta(line: ThetaLine, scope: Scope) -> ThetaSpec:
     except InputError as error:
         raise NetlistError(f"{line.where}: θ {line.name!r}: {error}") from error
     return ThetaSpec(line.name, prior, parse_number(default), line.description)
-
-
-def _sizes(scope: Scope, names: frozenset[str]) -> frozenset[str]:
-    used: set[str] = set()
-    for device in scope.devices:
-        values = [value for key, value in device.assignments.items() if key in _SIZES]
-        if device.kind == "r":
-            values += device.card.tokens[3:4]
-        for value in values:
-            if _PRODUCT.fullmatch(value):
-                used |= identifiers(value)
-    return frozenset(used & names)

@@ -10,7 +10,7 @@ from spicebuf.bank import BLOCK, Bank, Source, open_bank
 from spicebuf.deck import Bench, bench
 from spicebuf.entropy import ENUMERATION, MONTE_CARLO
 from spicebuf.errors import InputError, NetlistError
-from spicebuf.ngspice import Status
+from spicebuf.ngspice import Status, gist
 from spicebuf.prior import n_grid_points
 from spicebuf.sweep import Pool, ngspice_version, simulators, sweep, sweep_blocks
 from spicebuf.system import Component, System
@@ -135,7 +135,7 @@ def _require_usable(on: Bench, component: Component, pool: Pool) -> None:
     if curves.status[0] == Status.LOAD_FAILED:
         raise NetlistError(
             f"{name}: ngspice refuses component {component.name!r} at its "
-            f"nominal θ: {' '.join(curves.words[0].split())[-300:]}"
+            f"nominal θ: {gist(curves.words[0])}"
         )
     if any(_RANDOM.search(card) for card in on.definitions):
         again = sweep(on, nominal, pool)

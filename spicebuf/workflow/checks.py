@@ -8,7 +8,7 @@ import numpy as np
 from spicebuf.api import noise_margins
 from spicebuf.check import Verdict, Witness, check_curves
 from spicebuf.deck import bench
-from spicebuf.ngspice import Status
+from spicebuf.ngspice import Status, gist
 from spicebuf.sweep import Pool, simulators, sweep
 from spicebuf.system import System
 from spicebuf.workflow.settings import require_at_least
@@ -81,7 +81,7 @@ def _check_component(
     checks = check_curves(curves, on.vin, api_in, api_out, system.vdd)
     status = Status(curves.status[0])
     if status is not Status.TRUSTED:
-        words = " ".join(curves.words.get(0, "").split())[-300:]
+        words = gist(curves.words.get(0, ""))
         reason = f"{status.meaning}: {words}" if words else status.meaning
         return ComponentCheck(component.name, Verdict.UNSIMULATED, None, None, reason, theta)
     witness = checks.witness(0, tuple(api_in.sets), on.branches)

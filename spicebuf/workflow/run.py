@@ -36,12 +36,16 @@ class Run:
 
 
 def run_system(
-    system: System, settings: Settings, folder: Path, on_progress: Progress = silent
+    system: System,
+    settings: Settings,
+    folder: Path,
+    on_progress: Progress = silent,
+    unit: str = "nat",
 ) -> Run:
     """Check the nominal θ, fill the banks, count the log volumes, and write the run folder.
 
     The folder gets ``results.json`` (versions, seed, netlist hashes and every figure of the table),
-    ``curves.png``, and copies of the system file and the templates.
+    ``curves.png``, and copies of the system file, the templates and what they include.
 
     Raises as `entropy_system` and `check_system` do, and InputError if the folder holds a finished
     run already or cannot be written.
@@ -50,11 +54,9 @@ def run_system(
     nominal = {component.name: component.nominal for component in system.components}
     checked = check_system(system, nominal, settings.n_points)
     entropy = entropy_system(system, settings, on_progress)
-    answer = _answer(system, settings, checked, entropy)
+    answer = _answer(system, settings, folder, checked, entropy, unit)
     try:
-        for component in system.components:
-            _copy(component.template.path, folder / "netlists")
-        _copy(system.path, folder)
+        _keep_sources(system, folder)
         panels = [_panel(system, k, entropy) for k in range(len(system.components))]
         draw_panels(panels, system.vdd, folder / FIGURE)
         # Last: a folder with results is a finished run.
@@ -73,17 +75,31 @@ def _prepare(folder: Path) -> None:
         raise InputError(f"run folder {folder}: cannot be made ({error.strerror})") from error
 
 
-def _copy(source: Path, folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
-    shutil.copyfile(source, folder / source.name)
+def _keep_sources(system: System, folder: Path) -> None:
+    """Copy the system file and all netlist files; those beside the system file keep their places."""
+    home = system.path.resolve().parent
+    shutil.copyfile(system.path, folder / system.path.name)
+    for component in system.components:
+        root = component.template.path.resolve().parent
+        place = root.relative_to(home) if root.is_relative_to(home) else Path("netlists")
+        for file in component.template.files:
+            target = folder / place / file.resolve().relative_to(root)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
 
 
 def _answer(
-    system: System, settings: Settings, checked: SystemCheck, entropy: SystemEntropy
+    system: System,
+    settings: Settings,
+    folder: Path,
+    checked: SystemCheck,
+    entropy: SystemEntropy,
+    unit: str,
 ) -> dict[str, Any]:
     packages = ("spicebuf", "PySpice", "numpy", "scipy", "xarray", "zarr")
     return {
         "version": version("spicebuf"),
+        "folder": str(folder),
         "versions": {
             "python": python_version(),
             "ngspice": entropy.banks[0].bank.ngspice_version,
@@ -107,7 +123,7 @@ def _answer(
         },
         "check": check_answer(system, checked),
         "sweep": sweep_answer(system, entropy.banks, settings.seed),
-        "entropy": entropy_answer(system, entropy, settings.seed),
+        "entropy": entropy_answer(system, entropy, settings.seed, unit),
     }
 
 
