@@ -122,23 +122,23 @@ def branch_sweeps(on: Bench) -> list[Sweep]:
 
 def n_guesses(on: Bench) -> int:
     """Return how many initial guesses tell all states of a circuit with feedback apart."""
-    return 2 * max(1, math.ceil(math.log2(max(1, len(on.states)))))
+    if not on.feedback:
+        return 0
+    return 2 * max(1, math.ceil(math.log2(len(on.states))))
 
 
-def render_guesses(on: Bench, theta: NDArray[np.float64]) -> str:
-    """Write a deck of replicas at one θ, shape (1, len(bench.thetas)), that differ in initial guess.
+def render_guess(on: Bench, theta: NDArray[np.float64], k: int) -> str:
+    """Write the deck of one θ, shape (1, len(bench.thetas)), that starts from initial guess `k`.
 
     The guesses put each state node on a rail by the binary digits of its number, and then the other
-    way round: any two state nodes start on different rails in some replica, in both senses.
+    way round: any two state nodes start on different rails in some guess, in both senses.
     """
-    n = n_guesses(on)
     guesses = []
-    for k in range(n):
-        for number, node in enumerate(on.states):
-            high = (number >> (k // 2) & 1) ^ (k % 2)
-            name = f"out{k}" if node == "out" else f"x{k}.{node}"
-            guesses.append(f".nodeset v({name})={on.vdd * high!r}")
-    return _render(on, np.repeat(theta, n, axis=0), guesses)
+    for number, node in enumerate(on.states):
+        high = (number >> (k // 2) & 1) ^ (k % 2)
+        name = "out0" if node == "out" else f"x0.{node}"
+        guesses.append(f".nodeset v({name})={on.vdd * high!r}")
+    return _render(on, theta, guesses)
 
 
 def rail_sweeps(on: Bench) -> list[Sweep]:

@@ -16,7 +16,7 @@ from spicebuf.deck import (
     output_names,
     rail_sweeps,
     render,
-    render_guesses,
+    render_guess,
 )
 from spicebuf.ngspice import DeckResult, Engine, Status, require_library
 from spicebuf.workers import Loss, Workers, deadline, retire
@@ -178,30 +178,28 @@ def _simulate(engine: Engine, job: Job, rows: list[int]) -> DeckResult:
     on, theta = job.bench, job.theta[rows]
     with deadline(DECK_DEADLINE):
         result = engine.simulate(render(on, theta), output_names(len(rows)), branch_sweeps(on))
-    if not on.feedback or result.curves is None:
-        return result
-    with deadline(DECK_DEADLINE):
-        return _require_one_start(engine, on, theta, result)
+    for k in range(n_guesses(on)):
+        if result.curves is not None:
+            with deadline(DECK_DEADLINE):
+                result = _doubt(engine, on, theta, k, result)
+    return result
 
 
-def _require_one_start(
-    engine: Engine, on: Bench, theta: NDArray[np.float64], result: DeckResult
+def _doubt(
+    engine: Engine, on: Bench, theta: NDArray[np.float64], k: int, result: DeckResult
 ) -> DeckResult:
-    """Doubt a curve whose sweeps could have begun elsewhere.
+    """Distrust a curve whose sweeps end elsewhere on a rail when they begin from guess `k`.
 
-    Where a circuit has several operating points with its input on a rail, ngspice starts from any of
-    them, often from the unstable one in the middle. Other initial guesses then end elsewhere. Where
-    there is one only, all guesses that converge agree: replicas in one deck do no harm here.
+    Where a circuit with feedback has several operating points with its input on a rail, ngspice starts
+    from any of them, often from the unstable one in the middle. A guess that does not converge tells
+    nothing.
     """
-    assert result.curves is not None  # noqa: S101 (the caller looked)
-    guessed = engine.simulate(
-        render_guesses(on, theta), output_names(n_guesses(on)), rail_sweeps(on)
-    )
-    if guessed.curves is None:
-        return DeckResult(Status.UNDETERMINED, None, guessed.words)
-    starts = np.array([result.curves[0, 0, 0], result.curves[0, 1, -1]])
-    found = np.stack([guessed.curves[:, 0, 0], guessed.curves[:, 1, -1]], axis=1)
-    if np.max(np.abs(found - starts)) > _SAME_STATE:
+    guessed = engine.simulate(render_guess(on, theta, k), output_names(1), rail_sweeps(on))
+    if guessed.curves is None or result.curves is None:
+        return result
+    starts = result.curves[0, 0, 0], result.curves[0, 1, -1]
+    found = guessed.curves[0, 0, 0], guessed.curves[0, 1, -1]
+    if max(abs(a - b) for a, b in zip(starts, found, strict=True)) > _SAME_STATE:
         return DeckResult(Status.UNDETERMINED, None, result.words)
     return result
 
