@@ -59,8 +59,9 @@ def test_an_inverter_meets_the_textbook(
     slope = np.diff(vout) / np.diff(vin)
     middle = (vin[:-1] + vin[1:]) / 2
     steep = np.flatnonzero(slope <= -1.0)
-    # λ = 0 makes the curve vertical at the threshold: it lies where the output passes the input.
-    assert vin[np.argmax(vout < vin)] == pytest.approx(truth.switching_threshold, abs=1.1e-3)
+    # λ = 0 makes the curve vertical at the threshold: it lies in the step where vout passes vin.
+    passed = np.argmax(vout < vin)
+    assert middle[passed - 1] == pytest.approx(truth.switching_threshold, abs=1e-3)
     assert middle[steep[0]] == pytest.approx(truth.vil, abs=1e-3)
     assert middle[steep[-1]] == pytest.approx(truth.vih, abs=1e-3)
 

@@ -36,7 +36,7 @@ def guard_sizes(component: Scope, thetas: frozenset[str]) -> tuple[frozenset[str
                 used = identifiers(value) & tainted
                 if used and scope is component and _PRODUCT.fullmatch(value) and used <= thetas:
                     sizes |= used
-                elif used and device.kind != "x":
+                elif used and device.kind != "x" and not device.controls:
                     text = guarded.get(device.card, device.card.text)
                     inner = value.strip("{}'")
                     size = f"{key}{{spicebuf_size({inner})}}"
