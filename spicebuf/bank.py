@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import zarr
@@ -34,7 +34,7 @@ BLOCK = 256
 FORMAT = 1
 
 # Codecs and zarr raise many kinds of errors on bytes that are not what was written.
-_DAMAGE = (OSError, ValueError, TypeError, KeyError, RuntimeError)
+_DAMAGE = (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,9 @@ class Bank:
         n = min(rows.stop, self.n) - rows.start
         place = slice(rows.start, rows.start + n)
         with self.guarded():
-            self._array("theta")[place] = theta[:n]
-            self._array("vout")[place] = curves.vout[:n]
-            self._array("status")[place] = curves.status[:n]
+            self._array("theta", "r+")[place] = theta[:n]
+            self._array("vout", "r+")[place] = curves.vout[:n]
+            self._array("status", "r+")[place] = curves.status[:n]
 
     def read(self, n: int) -> Iterator[tuple[NDArray[np.float64], Curves]]:
         """Yield θ and curves of the first `n`, block by block."""
@@ -155,7 +155,17 @@ class Bank:
         BankError
             If another process holds it.
         """
-        with (self.path.parent / f"{self.path.name}.lock").open("w") as file:
+        try:
+            file = (self.path.parent / f"{self.path.name}.lock").open("w")
+        except OSError as error:
+            if (
+                error.errno not in {errno.EROFS, errno.EACCES, errno.EPERM}
+                or not self.path.exists()
+            ):
+                raise
+            yield  # nobody can write here; what is there can be read
+            return
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -176,8 +186,8 @@ class Bank:
                 words = f"damaged ({error}); delete the folder to simulate it again"
             raise BankError(f"bank {self.path}: {words}") from error
 
-    def _array(self, name: str) -> Any:  # noqa: ANN401 (zarr's indexing has no usable types)
-        return zarr.open_array(self.path / name, mode="r+")
+    def _array(self, name: str, mode: Literal["r", "r+"] = "r") -> Any:  # noqa: ANN401 (untyped)
+        return zarr.open_array(self.path / name, mode=mode)
 
 
 def open_bank(folder: Path, on: Bench, source: Source, ngspice_version: str, n: int) -> Bank:
@@ -207,7 +217,7 @@ def _key(on: Bench, source: Source, ngspice_version: str) -> dict[str, Any]:
         "format": FORMAT,
         "netlist": hashlib.sha256("\n".join((on.subcircuit, *on.definitions)).encode()).hexdigest(),
         "fixed": dict(on.fixed),
-        "priors": {name: str(prior) for name, prior in source.priors.items()},
+        "priors": [[name, str(prior)] for name, prior in source.priors.items()],
         "vdd_V": on.vdd,
         "temperature_C": on.temperature,
         "n_points": on.n_points,
@@ -281,13 +291,14 @@ def _label(
 
 
 def _grow(bank: Bank, n: int) -> None:
-    arrays = [bank._array(name) for name in ("theta", "vout", "status")]  # noqa: SLF001 (same module)
+    names = ("theta", "vout", "status")
+    arrays = {name: zarr.open_array(bank.path / name, mode="r") for name in names}
     # A growth that was cut short left them at different sizes.
-    size = max(n, *(array.shape[0] for array in arrays))
+    size = max(n, *(array.shape[0] for array in arrays.values()))
     listed: Any = zarr.open_group(bank.path, mode="r")["status"]
-    for array in arrays:
+    for name, array in arrays.items():
         if array.shape[0] < size:
-            array.resize((size, *array.shape[1:]))
+            zarr.open_array(bank.path / name, mode="r+").resize((size, *array.shape[1:]))
     if listed.shape[0] < size:
         _consolidate(bank.path)
 

@@ -111,7 +111,11 @@ def check_curves(curves: Curves, vin: Floats, api_in: Api, api_out: Api, vdd: fl
         wider = np.concatenate([inside, outside], axis=2)
         margins = _margins(samples, targets, one_interval=continuous)
         parts.append(_Part(index, np.append(vin[stretch.inside], stretch.edges), samples, margins))
-        certain = np.minimum(certain, _least(_margins(inside, targets, one_interval=continuous)))
+        if stretch.inside.size:
+            proven = _least(_margins(inside, targets, one_interval=continuous))
+        else:
+            proven = _least(_best_between(outside, targets))
+        certain = np.minimum(certain, proven)
         # Whether a branch jumped over a gap or crossed it, samples cannot tell: be cautious.
         cautious = np.minimum(cautious, _least(_margins(wider, targets, one_interval=True)))
     least = _smallest(parts, n)
@@ -176,6 +180,14 @@ def _margins(vout: Floats, targets: Sequence[tuple[float, float]], *, one_interv
         return np.asarray(each.max(axis=-1))
     best = each.min(axis=2, initial=np.inf).argmax(axis=-1)
     return np.take_along_axis(each, best[:, :, np.newaxis, np.newaxis], axis=-1)[..., 0]
+
+
+def _best_between(vout: Floats, targets: Sequence[tuple[float, float]]) -> Floats:
+    """Return the best margin that any output between the samples of a branch could have [V]."""
+    least, greatest = vout.min(axis=2, keepdims=True), vout.max(axis=2, keepdims=True)
+    return np.asarray(
+        np.max([np.minimum(greatest - low, high - least) for low, high in targets], axis=0)
+    )
 
 
 def _least(margins: Floats) -> Floats:

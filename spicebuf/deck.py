@@ -114,10 +114,7 @@ def render(on: Bench, theta: NDArray[np.float64]) -> str:
 
 def branch_sweeps(on: Bench) -> list[Sweep]:
     """Return the sweeps of a transfer curve, one per branch."""
-    # repr: a step printed with %.6g lost the last point of the sweep in 44 % of the cases.
-    step = on.vdd / (on.n_points - 1)
-    up = Sweep(f"dc vin 0 {on.vdd!r} {step!r}", on.vin)
-    return [up, Sweep(f"dc vin {on.vdd!r} 0 {-step!r}", on.vin)][: len(on.branches)]
+    return [_up(on.vin), _down(on.vin)][: len(on.branches)]
 
 
 def n_guesses(on: Bench) -> int:
@@ -143,12 +140,24 @@ def render_guess(on: Bench, theta: NDArray[np.float64], k: int) -> str:
 
 def rail_sweeps(on: Bench) -> list[Sweep]:
     """Return sweeps of two points that begin on the lower and on the upper rail."""
-    low, high = on.vin[:2], on.vin[-2:]
-    step = on.vdd / (on.n_points - 1)
-    return [
-        Sweep(f"dc vin 0 {float(low[1])!r} {step!r}", low),
-        Sweep(f"dc vin {on.vdd!r} {float(high[0])!r} {-step!r}", high),
-    ]
+    return [_up(on.vin[:2]), _down(on.vin[-2:])]
+
+
+def _up(vin: NDArray[np.float64]) -> Sweep:
+    first, last, step = _ends(vin)
+    return Sweep(f"dc vin {first!r} {last + step / 2.0!r} {step!r}", vin)
+
+
+def _down(vin: NDArray[np.float64]) -> Sweep:
+    first, last, step = _ends(vin)
+    return Sweep(f"dc vin {last!r} {first - step / 2.0!r} {-step!r}", vin)
+
+
+def _ends(vin: NDArray[np.float64]) -> tuple[float, float, float]:
+    # ngspice adds the step up and loses or gains the last point by rounding: sweeps are told to end
+    # half a step beyond it. repr: a step printed with %.6g lost it in 44 % of the cases.
+    first, last = float(vin[0]), float(vin[-1])
+    return first, last, (last - first) / (len(vin) - 1)
 
 
 def _render(on: Bench, theta: NDArray[np.float64], extra: Sequence[str]) -> str:

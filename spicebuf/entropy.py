@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 
-from scipy.special import betaincinv
+from scipy.special import betaincinv, ndtri
 
 from spicebuf.errors import InputError
 
@@ -117,7 +117,8 @@ def total(parts: Sequence[LogVolume]) -> LogVolume:
     """Add the log volumes of independently sampled components.
 
     What sampling leaves open adds in quadrature (the method of variance estimates recovery of
-    Zou & Donner, Statistics in Medicine 27, 2008, 1693-1702, applied to the components' own limits);
+    Zou & Donner, Statistics in Medicine 27, 2008, 1693-1702, applied to the components' own limits, or
+    to their standard errors where those are larger);
     what unknown verdicts leave open could lie on one side everywhere and adds linearly. Where a
     component has no hit at all the quadrature has no centre: the upper end is then the sum of upper
     limits, at a level that holds for all components together.
@@ -130,8 +131,8 @@ def total(parts: Sequence[LogVolume]) -> LogVolume:
     if len({part.confidence for part in parts}) != 1:
         raise InputError("total: give at least one log volume, all at one confidence level")
     lows, highs = zip(*(part.bracket for part in parts), strict=True)
-    below = math.hypot(*(_gap(part.bracket[0], part.interval[0]) for part in parts))
-    above = math.hypot(*(_gap(part.interval[1], part.bracket[1]) for part in parts))
+    below = math.hypot(*(_gap(part, 0) for part in parts))
+    above = math.hypot(*(_gap(part, 1) for part in parts))
     low, high = sum(lows), sum(highs)
     upper = (
         high + above if math.isfinite(high) else sum(_joint_upper(part, parts) for part in parts)
@@ -170,8 +171,18 @@ def _bracket(counts: Counts) -> tuple[float, float]:
     return _log_ratio(counts.n_satisfied, n), _log_ratio(counts.n_possible, n)
 
 
-def _gap(high: float, low: float) -> float:
-    return 0.0 if high == low else high - low
+def _gap(part: LogVolume, end: int) -> float:
+    """Return how far a limit lies from its end of the bracket, for the quadrature."""
+    centre, limit = part.bracket[end], part.interval[end]
+    if part.method == ENUMERATION or not math.isfinite(centre):
+        return 0.0
+    (counts,) = part.counts
+    # Near p = 1 the exact limits cannot pass 0, and many small gaps add to too little: there the
+    # standard error of log p (delta method) is the larger, and is what adds up right.
+    n_hits = counts.n_possible if end else counts.n_satisfied
+    z = float(-ndtri((1.0 - part.confidence) / 2.0))
+    error = z * math.sqrt((counts.n_samples - n_hits) / (n_hits * counts.n_samples))
+    return max(abs(limit - centre), error)
 
 
 def _log(x: float) -> float:

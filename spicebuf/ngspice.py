@@ -149,16 +149,22 @@ class Engine:
 
     def __init__(self) -> None:
         library = require_library()
-        # An empty start-up file shields from one in the working or home folder.
-        folder = tempfile.TemporaryDirectory(prefix="spicebuf-")
-        self._folder = folder
-        Path(folder.name, ".spiceinit").touch()
-        os.chdir(folder.name)
         logging.getLogger("PySpice").setLevel(logging.CRITICAL + 1)
         from PySpice.Spice.NgSpice.Shared import NgSpiceShared  # noqa: PLC0415 (only in workers)
 
         NgSpiceShared.LIBRARY_PATH = library
-        self._ngspice: Any = NgSpiceShared(verbose=False)
+        # An empty start-up file shields from one in the working or home folder.
+        with tempfile.TemporaryDirectory(prefix="spicebuf-") as folder:
+            Path(folder, ".spiceinit").touch()
+            os.chdir(folder)
+            try:
+                self._ngspice: Any = NgSpiceShared(verbose=False)
+            except (OSError, AttributeError, NameError) as error:
+                raise SimulatorError(
+                    f"{library} cannot be loaded as libngspice: {error}"
+                ) from error
+            finally:
+                os.chdir("/")
         # BSIM4 would start two OpenMP threads a process; OMP_NUM_THREADS does nothing.
         self._command("set num_threads=1")
         self.version = str(self._ngspice.ngspice_version)

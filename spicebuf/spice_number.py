@@ -20,7 +20,7 @@ _POWERS = {
 }
 _MIL = 25.4e-6
 _NUMBER = re.compile(
-    r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(meg|mil|[tgkmunpfa])?[a-z]*",
+    r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,4})?)(meg|mil|[tgkmunpfa])?[a-z]*",
     re.IGNORECASE | re.ASCII,
 )
 

@@ -34,7 +34,8 @@ _WORDS_KEPT = 2000
 # States differ by volts, two solutions for one state by microvolts.
 _SAME_STATE = 1e-3
 _JOBS_IN_FLIGHT_PER_WORKER = 3
-_DECKS_PER_JOB_AT_MOST = _BATCHES_PER_JOB * (BATCH + 1)
+# Beyond a deck's deadline, for a process that even its own timer cannot end.
+_GRACE = 10.0
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def simulators(n_workers: int) -> Pool:
         If libngspice is not installed.
     """
     require_library()
-    return Workers(run_job, n_workers, backstop=_DECKS_PER_JOB_AT_MOST * DECK_DEADLINE)
+    return Workers(run_job, n_workers, backstop=DECK_DEADLINE + _GRACE)
 
 
 def ngspice_version(pool: Pool) -> str:

@@ -24,6 +24,7 @@ from spicebuf.voltages import VoltageSet
 
 _T = TypeVar("_T")
 _MAX_VDD = 1000.0
+_MAX_INTEGER = 10**30
 _TEMPERATURES = (-273.0, 1000.0)
 _KEYS = {
     "the file": {"system", "components", "apis"},
@@ -152,7 +153,7 @@ def _load_toml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not UTF-8 text (byte {error.start})") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a TOML file: {error}") from error
 
 
@@ -212,7 +213,11 @@ def _template_path(netlist: str, path: Path, where: str) -> Path:
         except InputError as error:
             raise InputError(f"{where}: {error}, or write a path such as mine.cir") from error
     target = path.parent / netlist
-    if not target.is_file():
+    try:
+        found = target.is_file()
+    except OSError:  # a name too long
+        found = False
+    if not found:
         raise InputError(f"{where}: netlist {netlist!r} does not exist beside {path.name}")
     return target
 
@@ -233,7 +238,7 @@ def _fixed_value(template: Template, theta: str, value: object, where: str) -> f
             number = parse_number(value)
         except InputError as error:
             raise InputError(f"{where}: θ {theta!r}: {error}") from error
-    elif isinstance(value, int | float) and not isinstance(value, bool):
+    elif isinstance(value, float) or (type(value) is int and abs(value) < _MAX_INTEGER):
         number = float(value)
     else:
         raise InputError(f"{where}: θ {theta!r} = {value!r} must be a number or a prior")

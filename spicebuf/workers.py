@@ -70,7 +70,7 @@ class Workers(Generic[_Job, _Result]):
         Runs in a worker; must be importable there, its argument and result picklable.
     n_workers : int
     backstop : float
-        Seconds after which a worker is killed from outside, where its own `deadline` could not end it.
+        Seconds without a sign of life (see `deadline`) after which a worker is killed from outside.
     """
 
     def __init__(
@@ -145,21 +145,28 @@ class Workers(Generic[_Job, _Result]):
             busy = {worker.pipe: worker for worker in self._workers if worker.task is not None}
             first_end = min(worker.until for worker in busy.values())
             ready = wait(list(busy), timeout=max(0.0, first_end - time.monotonic()))
-            if ready:
-                pipe = ready[0]
+            for pipe in ready:
                 assert isinstance(pipe, Connection)  # noqa: S101 (narrows the type)
-                return self._receive(busy[pipe])
+                worker = busy[pipe]
+                answer = self._receive(worker)
+                if answer is not None:
+                    return answer
+                worker.until = time.monotonic() + self._backstop
             for worker in busy.values():
                 if worker.until <= time.monotonic():
                     return self._drop(worker), Loss.DEADLINE
 
-    def _receive(self, worker: _Worker) -> tuple[_Task, Any]:
+    def _receive(self, worker: _Worker) -> tuple[_Task, Any] | None:
+        """Take a message: a job's end, or None for a sign of life."""
         try:
-            answer, error, retires = worker.pipe.recv()
+            message = worker.pipe.recv()
         except (EOFError, OSError, UnpicklingError):
             task = self._drop(worker)
             timed_out = worker.process.exitcode == -signal.SIGALRM
             return task, Loss.DEADLINE if timed_out else Loss.CRASHED
+        if message is None:
+            return None
+        answer, error, retires = message
         if retires:
             task = self._drop(worker)
         else:
@@ -214,6 +221,7 @@ def _task_of(worker: _Worker) -> _Task:
 
 
 _retiring = False
+_pipe: Connection | None = None
 
 
 def retire() -> None:
@@ -224,11 +232,13 @@ def retire() -> None:
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """End this process with SIGALRM if the block takes longer than `seconds`.
+    """End this process with SIGALRM if the block takes longer than `seconds`; show life before it.
 
     ngspice runs in C and never returns to Python while it hangs, so only the default action of a
     signal can end it.
     """
+    if _pipe is not None:
+        _pipe.send(None)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
@@ -244,6 +254,8 @@ def _serve(pipe: Connection) -> None:
     silent = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(silent, stream)
+    global _pipe  # noqa: PLW0603 (state of this process)
+    _pipe = pipe
     pipe.send("ready")
     # The pipe ends when the parent does, however it ends.
     with suppress(EOFError, OSError):

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import tempfile
 import time
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +16,8 @@ from spicebuf.workers import deadline
 
 VIN = np.linspace(0.0, 5.0, 11)
 DIVIDER = "r1 in o 1k\nr2 o 0 1k"
+
+CRASH_ONCE = Path(tempfile.gettempdir(), f"spicebuf-crash-once-{os.getuid()}")
 
 CRASH, HANG, STOP = 666.0, 667.0, 668.0
 """First parameters that make `faulty_job` misbehave."""
@@ -55,6 +59,14 @@ def misbehave(how: str) -> int:
     if how == "raise":
         raise ValueError(how)
     return os.getpid()
+
+
+def job_that_crashes_once(job: Job) -> Curves:
+    """Run a job, but crash the first time, while a marker file is there."""
+    if CRASH_ONCE.exists():
+        CRASH_ONCE.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return run_job(job)
 
 
 def faulty_job(job: Job) -> Curves:

@@ -125,6 +125,22 @@ def test_whatever_the_curves_depend_on_makes_another_bank(
     assert len(paths) == len(variants)
 
 
+def test_the_order_of_parameters_is_part_of_the_key(tmp_path: Path, on_bench: OnBench) -> None:
+    on = on_bench("resistor_divider")
+    turned = replace(SOURCE, priors=dict(reversed(PRIORS.items())))
+    paths = {open_bank(tmp_path, on, source, "39", 1).path for source in (SOURCE, turned)}
+    assert len(paths) == 2
+
+
+def test_solver_options_are_part_of_the_key(
+    tmp_path: Path, on_bench: OnBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = on_bench("resistor_divider")
+    first = open_bank(tmp_path, on, SOURCE, "39", 1).path
+    monkeypatch.setattr("spicebuf.bank.SOLVER_OPTIONS", "reltol=1e-7")
+    assert open_bank(tmp_path, on, SOURCE, "39", 1).path != first
+
+
 def test_components_of_one_system_are_drawn_independently() -> None:
     a, b = (replace(SOURCE, stream=name).theta(0, BLOCK) for name in ("first", "second"))
     assert not np.isin(a, b).any()
@@ -175,7 +191,7 @@ def test_a_growth_cut_short_is_mended(tmp_path: Path, on_bench: OnBench) -> None
     """Killed between two arrays, they differ in size until the bank is opened again."""
     on = on_bench("resistor_divider")
     bank = open_bank(tmp_path, on, SOURCE, "39", 10)
-    bank._array("theta").resize((500, 2))
+    bank._array("theta", "r+").resize((500, 2))
     bank = open_bank(tmp_path, on, SOURCE, "39", 10)
     fill(bank, 10)
     with warnings.catch_warnings(action="error"), xr.open_zarr(bank.path) as data:

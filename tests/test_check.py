@@ -94,6 +94,13 @@ def test_an_interval_between_two_grid_points_is_never_skipped() -> None:
     assert found.margin[0] == pytest.approx(-0.005)
 
 
+def test_an_interval_between_two_grid_points_can_be_violated() -> None:
+    """Where no output between the two neighbours would do."""
+    narrow = Api("in", {"0": VoltageSet.parse("[1.01, 1.02]"), "1": VoltageSet.parse("[4, 5]")})
+    assert verdict(curves(VIN), narrow, api("[0.5, 0.9]", "[3, 5]")) is Verdict.VIOLATED
+    assert verdict(curves(VIN), narrow, api("[0.5, 1.2]", "[3, 5]")) is Verdict.SATISFIED
+
+
 @pytest.mark.parametrize("offset", [-5e-6, 0.0, 5e-6])
 def test_a_margin_below_the_accuracy_is_borderline(offset: float) -> None:
     target = api("[0, 1]", "[3, 5]")

@@ -148,6 +148,7 @@ def test_doctor_finds_all_in_order(run: Run) -> None:
         ("check", EXAMPLES / "seed.toml", "--points", "1"),
         ("entropy", EXAMPLES / "seed.toml", "-n", "0"),
         ("entropy", EXAMPLES / "seed.toml", "-n", "x"),
+        ("entropy", EXAMPLES / "seed.toml", "-n", "1000000000000"),
         ("entropy", EXAMPLES / "seed.toml", "--seed", "-1"),
         ("entropy", EXAMPLES / "seed.toml", "-j", "0"),
         ("entropy", EXAMPLES / "seed.toml", "--confidence", "95"),
@@ -176,6 +177,20 @@ def test_no_ngspice_is_exit_status_3_and_how_to_install_it(
     done = run(command, *arguments, PYTHONPATH=str(tmp_path), NGSPICE_LIBRARY_PATH="")
     assert done.returncode == 3
     assert "apt install libngspice0" in done.stderr + done.stdout
+
+
+def test_a_library_that_is_none_is_exit_status_3(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "no.so").write_bytes(b"no library")
+    for path in ("no.so", "none.so"):
+        done = run("doctor", NGSPICE_LIBRARY_PATH=str(tmp_path / path))
+        assert done.returncode == 3
+        assert "cannot be loaded" in done.stdout
+
+
+def test_no_temporary_folder_is_left(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    run("check", EXAMPLES / "inverters.toml", TMPDIR=str(tmp_path / "tmp"))
+    assert not list((tmp_path / "tmp").glob("spicebuf-*"))
 
 
 def test_a_netlist_cannot_run_a_command(run: Run, write: Write, tmp_path: Path) -> None:

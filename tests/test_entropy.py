@@ -100,6 +100,19 @@ def test_intervals_cover_at_their_level(p: tuple[float, ...]) -> None:
     assert 0.88 <= covered / 2000 <= 0.97
 
 
+@pytest.mark.parametrize(
+    ("n_parts", "p", "n"), [(20, 0.999, 100), (20, 0.9999, 1000), (3, 0.99, 20), (5, 0.98, 20)]
+)
+def test_many_parts_near_one_cover(n_parts: int, p: float, n: int) -> None:
+    """Exact limits cannot pass 0, so their gaps alone would add to too little here."""
+    rng = np.random.default_rng(2)
+    truth, covered = n_parts * math.log(p), 0
+    for hits in rng.binomial(n, p, (1000, n_parts)):
+        low, high = total([from_sample(Counts(n, int(k)), 0.95, 0) for k in hits]).interval
+        covered += low <= truth <= high
+    assert covered / 1000 >= 0.94
+
+
 def test_zero_hits_in_one_part_still_cover() -> None:
     """Where a part often has no hit, the upper end holds at the level of the whole sum."""
     rng = np.random.default_rng(1)

@@ -58,7 +58,14 @@ def test_only_the_schmitt_buffer_has_feedback() -> None:
         ("b1 out 0 v=v(in)*2\n", False),
         ("b1 out 0 v=v(in)-v(out)\n", True),
         ("vs in x 0\nf1 out 0 vs 2\nr1 x 0 1k\nr2 out 0 1k\n", False),
-        ("q1 out b 0 npn1\nr1 in b 1k\nr2 vdd out 1k\n.model npn1 npn\n", False),
+        ("q1 out in 0 npn1\nr2 vdd out 1k\n.model npn1 npn\n", False),
+        # A junction conducts: what looks like a control can drive.
+        ("q1 out b 0 npn1\nr1 in b 1k\nr2 vdd out 1k\n.model npn1 npn\n", True),
+        ("j1 vdd g out jn\nr1 in g 1k\nr2 out 0 1k\n.model jn njf\n", True),
+        ("vs out y 0\nf1 out 0 vs 2\nr1 in y 1k\n", True),
+        ("vs out y 0\nh1 z 0 vs 2\nr1 in y 1k\nr2 z y 1k\n", True),
+        ("vs x y 0\nb1 out 0 v=i(vs)\nr1 in y 1k\nr2 x out 1k\n", True),
+        ("m1 out in vss b nch\nm2 vdd out b vss nch\nr1 vdd out 1k\nr2 b 0 1k\n", True),
         ("x1 in out inv2\n.subckt inv2 a y\nm1 y a 0 0 nch\nr1 y a 1k\n.ends\n", False),
         ("x1 in out inv2\n.subckt inv2 a y\nm1 y a 0 0 nch\nm2 y y a a nch\n.ends\n", True),
     ],
@@ -74,7 +81,7 @@ def test_sizes_are_known(write: Write) -> None:
         "rl vdd out {r*2}\n"
     )
     text = template(body).replace("wn=2u", "wn=2u vt=0.8 k=1 r=1k free=3")
-    head = "".join(f"*@theta {name} uniform(1, 2) x [m]\n" for name in ("vt", "k", "r", "free"))
+    head = "".join(f"*@theta {name} uniform(0.5, 2k) x [m]\n" for name in ("vt", "k", "r", "free"))
     assert read_template(write("cell.cir", head + text)).sizes == {"wn", "k", "r"}
 
 
@@ -152,6 +159,22 @@ REFUSED = {
     "NUL": ("r1 in out 1\x00\n", r"U\+0000"),
     "back quote": ("r1 in out {`touch x`}\n", "is not allowed in a card"),
     "variable": ("r1 in out $HOME\n", "is not allowed in a card"),
+    "at sign": ("r1 in out {@m1[id]}\n", "is not allowed in a card"),
+    "time": ("v1 out 0 sin(0,1,1k)\n", "DC value"),
+    "pulse": ("i1 out 0 pulse(1,5)\n", "DC value"),
+    "external": ("i1 out 0 external(x)\n", "DC value"),
+    "nodes in parentheses": ("r1 (in out) 1k\n", "no plain name"),
+    "nodes with commas": ("r1 in,out 1k\n", "no plain name|needs 2 nodes"),
+    "ports in parentheses": ("x1 (in out) s\n.subckt s a b\n.ends\n", "no plain name"),
+    "controls in parentheses": ("e1 out 0 (in,0) 3\n", "no plain name"),
+    "model name": (".model foo,numd d\n", "no plain name"),
+    "model name with sign": (".model foo=sw nmos\n", "no plain name"),
+    "probe of a resistor": ("r9 in 0 1k\nb1 out 0 v=i(r9)\n", "'r9' cannot be sensed"),
+    "probe in a function": (".func f(x) {v(out)*x}\n", "belong into the B source"),
+    "bare function": (".func\n", "write .func name"),
+    "bare include": (".include\n", "write .include"),
+    "long include": (f".include {'x' * 5000}\n", "does not exist"),
+    "deep nesting": ("".join(f".subckt s{k} a\n" for k in range(1500)), "nested deeper"),
     "code model": ("a1 in out m\n.model m filesource(file=/etc/passwd)\n", "device 'a1'"),
     "code model card": (".model m filesource(file=/etc/passwd)\n", "model type 'filesource'"),
     "switch": ("s1 in out in 0 sw\n", "device 's1'"),
@@ -195,6 +218,8 @@ def test_refused_cards_name_file_line_and_reason(write: Write, tmp_path: Path, c
         (" vss params", " vss pd params", "port 'pd'"),
         ("theta wn", "theta wm", "θ 'wm' is not a parameter of subcircuit 'cell'"),
         ("wn=2u", "wn={1+1}", "must be a number"),
+        ("wn=2u", "wn=-2u", "outside its prior"),
+        ("wn=2u", "wn=20u", "outside its prior"),
         ("*@theta wn", "*@thata wn", "cannot read"),
         ("loguniform(1u, 10u)", "loguniform(10u, 1u)", "low = 1e-05 must be less"),
         ("loguniform(1u, 10u)", "lognormal(10u, 1u)", "not a prior"),
@@ -231,6 +256,36 @@ def test_a_netlist_bomb_is_refused(write: Write) -> None:
     levels += ".subckt s30 a b\nr1 a b 1\n.ends\n"
     with pytest.raises(NetlistError, match="more than 100000 devices"):
         read_template(write("cell.cir", template("x1 in out s0\n", head=levels)))
+
+
+def test_doubling_levels_of_nothing_end(write: Write) -> None:
+    levels = "".join(
+        f".subckt s{k} a b\nx1 a b s{k + 1}\nx2 a b s{k + 1}\n.ends\n" for k in range(60)
+    )
+    levels += ".subckt s60 a b\n.ends\n"
+    with pytest.raises(NetlistError, match="more than 100000 devices"):
+        read_template(write("cell.cir", template("x1 in out s0\n", head=levels)))
+
+
+def test_long_cards_are_read_in_time(write: Write) -> None:
+    """Neither forty thousand continuation lines nor one huge word may take quadratic time."""
+    cards = ".param a=1\n" + "+ b=1\n" * 40_000 + f".param {'a' * 200_000}\n"
+    assert read_template(write("cell.cir", template(head=cards))).name == "cell"
+
+
+@pytest.mark.parametrize("name", ["temper", "time", "hertz", "exp", "max"])
+def test_names_that_ngspice_takes_for_its_own_are_refused(write: Write, name: str) -> None:
+    text = template().replace("wn", name)
+    with pytest.raises(NetlistError, match="means something else in ngspice"):
+        read_template(write("cell.cir", text))
+
+
+def test_a_linked_template_finds_what_lies_beside_it(write: Write, tmp_path: Path) -> None:
+    write("real/m.inc", ".model nch nmos level=1\n")
+    body = "mn out in vss vss nch w={wn} l=1u\nrl vdd out 1k\n"
+    real = write("real/cell.cir", template(body, ".include m.inc\n"))
+    (tmp_path / "cell.cir").symlink_to(real)
+    assert read_template(tmp_path / "cell.cir").digest == read_template(real).digest
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b""])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spicebuf.deck import ACCURACY, Bench
 from spicebuf.netlist import bundled_path, read_template
 from spicebuf.ngspice import Status
-from spicebuf.sweep import Pool, simulators, sweep, sweep_blocks
+from spicebuf.sweep import Pool, batch_size, simulators, sweep, sweep_blocks
 from spicebuf.workers import Workers
 from tests import faults
 from tests.testsystems import Inverter
@@ -101,6 +101,25 @@ def test_the_schmitt_buffer_switches_higher_on_the_way_up(pool: Pool, on_bench: 
     assert down == pytest.approx(2.12, abs=0.02)
 
 
+@pytest.mark.parametrize(
+    ("vdd", "n_points"),
+    [(18.0, 1001), (96.5, 101), (333.3, 101), (1.1, 10001), (5.5, 5001), (0.1, 7), (1000.0, 2)],
+)
+def test_no_point_of_a_sweep_is_lost(
+    pool: Pool, on_bench: OnBench, vdd: float, n_points: int
+) -> None:
+    """ngspice adds steps up: it loses or gains the last point where it is told to end on it."""
+    on = replace(on_bench("resistor_divider"), vdd=vdd, n_points=n_points, states=("out",))
+    found = sweep(on, np.array([[1e3, 1e3]]), pool)
+    assert found.status.tolist() == [Status.TRUSTED]
+    np.testing.assert_allclose(found.vout[0], [on.vin / 2] * 2, atol=1e-9 * vdd)
+
+
+def test_circuits_with_feedback_go_alone(on_bench: OnBench) -> None:
+    assert batch_size(on_bench("cmos_schmitt_buffer")) == 1
+    assert batch_size(on_bench("threshold_cell")) == 16
+
+
 @pytest.mark.parametrize("name", ["threshold_cell", "cmos_schmitt_buffer"])
 def test_curves_do_not_depend_on_the_number_of_workers(
     on_bench: OnBench, random_theta: Theta, name: str
@@ -147,6 +166,19 @@ def test_a_bad_theta_is_isolated_and_the_rest_is_unharmed(
     assert (found.status[others] == Status.TRUSTED).all()
     assert np.isnan(found.vout[[5, 70]]).all()
     assert np.abs(found.vout[others] - expected.vout[others]).max() < 2 * ACCURACY
+
+
+def test_a_process_killed_once_costs_nothing(
+    pool: Pool, on_bench: OnBench, random_theta: Theta
+) -> None:
+    """The decks of a job that was lost are tried again as they were: the same bits."""
+    on, theta = on_bench("threshold_cell", 21), random_theta("threshold_cell", 64)
+    expected = sweep(on, theta, pool)
+    faults.CRASH_ONCE.touch()
+    with Workers(faults.job_that_crashes_once, 1, backstop=60.0) as workers:
+        found = sweep(on, theta, workers)
+    assert not faults.CRASH_ONCE.exists()
+    np.testing.assert_array_equal(found.vout, expected.vout)
 
 
 def test_a_stopped_worker_is_ended_from_outside(on_bench: OnBench, random_theta: Theta) -> None:

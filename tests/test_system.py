@@ -93,6 +93,11 @@ def test_a_free_api_needs_no_sets_until_it_is_checked(write: Write) -> None:
 BAD = {
     "no file": (None, None, "cannot be read"),
     "toml": ("vdd = 5.0", "vdd = ", "not a TOML file.*line 3"),
+    "nested too deep": ("vdd = 5.0", "vdd = 5.0\nx = " + "[" * 5000, "not a TOML file"),
+    "many digits": ("vdd = 5.0", f"vdd = {'9' * 5000}", "not a TOML file|vdd"),
+    "theta digits": ("wp = 4e-6", f"wp = {'9' * 400}", "must be a number"),
+    "theta exponent": ("wp = 4e-6", f'wp = "1e{"9" * 5000}"', "'wp'.*not a prior"),
+    "long path": ('"cmos_inverter"', f'"{"x" * 5000}.cir"', "does not exist"),
     "unknown table": ("[system]", "[sistem]", "unknown key 'sistem'"),
     "unknown system key": ("vdd = 5.0", "vdd = 5.0\nvss = 0", "unknown key 'vss'"),
     "unknown component key": ('name = "first"', 'name = "first"\nx = 1', "unknown key 'x'"),

@@ -176,7 +176,7 @@ def test_a_netlist_that_ngspice_refuses_is_named_at_once(tmp_path: Path, write: 
 
 
 def test_unsimulated_theta_are_counted_and_listed(tmp_path: Path, write: Write) -> None:
-    write("binned.cir", REFUSED.replace("w=20u", "w=2u").replace("0.1u, 100u", "5u, 20u"))
+    write("binned.cir", REFUSED.replace("w=20u", "w=6u").replace("0.1u, 100u", "5u, 20u"))
     text = (EXAMPLES / "divider.toml").read_text().replace("resistor_divider", "binned.cir")
     system = load_system(write("s.toml", text.replace("[1.6, 3]", "[1.6, 4.9]")))
     found = entropy_system(system, settings(tmp_path, 40))
@@ -187,6 +187,18 @@ def test_unsimulated_theta_are_counted_and_listed(tmp_path: Path, write: Write) 
     assert all(item.theta["w"] > 10e-6 for item in swept.unsimulated)
     answer = entropy_answer(system, found, 0)
     assert len(answer["unsimulated"]["divider"]) == min(20, counts.n_unsimulated)
+
+
+def test_a_run_folder_can_be_run_again(tmp_path: Path, write: Write) -> None:
+    """Also where the template lies beside the system file and includes another file."""
+    write("lib/models.inc", ".param k=1\n")
+    write("mine.cir", ".include lib/models.inc\n.subckt mine in out\nr1 in out {k}\n.ends\n")
+    text = (EXAMPLES / "divider.toml").read_text().replace("resistor_divider", "mine.cir")
+    system = load_system(write("s.toml", text))
+    first = run_system(system, settings(tmp_path, 10), tmp_path / "run")
+    again = run_system(load_system(tmp_path / "run" / "s.toml"), settings(tmp_path, 10), tmp_path)
+    assert again.entropy.total == first.entropy.total
+    assert again.entropy.banks[0].n_simulated == 0
 
 
 def test_a_run_folder_holds_every_figure_of_the_table(tmp_path: Path) -> None:

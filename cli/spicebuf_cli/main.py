@@ -45,10 +45,17 @@ def main(arguments: list[str] | None = None) -> None:
             "interrupted; finished blocks are kept, the same command goes on from there",
             _INTERRUPTED,
         )
+    except MemoryError:
+        _fail("there is not enough memory; ask for fewer samples or points", 2)
     except BrokenPipeError:
         # The reader of a pipe has gone; so that Python does not complain at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except Exception as error:
+        if os.environ.get("SPICEBUF_DEBUG"):
+            raise
+        name = type(error).__name__
+        _fail(f"a defect in spicebuf ({name}: {error}); SPICEBUF_DEBUG=1 shows where", 3)
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -82,7 +82,7 @@ def read_cards(path: Path) -> tuple[list[Card], list[ThetaLine], list[Path]]:
         With file and line, if a file cannot be read or holds anything that is not allowed.
     """
     reader = _Reader(path.resolve().parent)
-    cards = list(reader.expand(path, path.name, section=None))
+    cards = list(reader.expand(path.resolve(), path.name, section=None))
     return cards, reader.thetas, list(dict.fromkeys(reader.files))
 
 
@@ -116,8 +116,8 @@ class _Reader:
                 yield card
 
     def _include(self, card: Card, path: Path) -> Iterator[Card]:
-        _, name, *section = _words(card)
-        if section and card.keyword != ".lib":
+        name, *section = _words(card)[1:] or [""]
+        if not name or len(section) != (card.keyword == ".lib"):
             raise NetlistError(f"{card.where}: cannot read {card.text!r}; write .include 'file'")
         target = path.parent / name
         inside = target.resolve().is_relative_to(self.root)
@@ -126,10 +126,17 @@ class _Reader:
                 f"{card.where}: {name!r} is an absolute or upward path or a link elsewhere; "
                 "a template may include only files inside its own folder"
             )
-        if not target.is_file():
+        if not _is_file(target):
             raise NetlistError(f"{card.where}: included file {name!r} does not exist")
         label = str(target.resolve().relative_to(self.root))
         yield from self.expand(target, label, section[0].lower() if section else None)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long
+        return False
 
 
 def _words(card: Card) -> list[str]:
@@ -182,7 +189,7 @@ def _read(path: Path, label: str) -> str:
 
 
 def _logical_lines(text: str, label: str) -> tuple[list[Card], list[ThetaLine]]:
-    cards: list[Card] = []
+    lines: list[tuple[int, list[str]]] = []
     thetas: list[ThetaLine] = []
     for number, raw in enumerate(text.split("\n"), start=1):
         where = f"{label}:{number}"
@@ -195,14 +202,13 @@ def _logical_lines(text: str, label: str) -> tuple[list[Card], list[ThetaLine]]:
             thetas.extend(_read_comment(line, where))
             continue
         line = _fold_case(_END_COMMENT.sub("", line).replace("\t", " ").strip(), where)
-        if line.startswith("+") and not cards:
+        if line.startswith("+") and not lines:
             raise NetlistError(f"{where}: a continuation line with nothing before it")
         if line.startswith("+"):
-            last = cards[-1]
-            cards[-1] = Card(last.file, last.line, _tidy(f"{last.text} {line[1:]}"))
+            lines[-1][1].append(line[1:])
         elif line:
-            cards.append(Card(label, number, _tidy(line)))
-    return cards, thetas
+            lines.append((number, [line]))
+    return [Card(label, number, _tidy(" ".join(parts))) for number, parts in lines], thetas
 
 
 def _read_comment(line: str, where: str) -> list[ThetaLine]:

@@ -9,22 +9,22 @@ from spicebuf.netlist.cards import Card
 from spicebuf.spice_number import is_number
 
 # Other types are switches, with hysteresis of their own, or XSPICE code models, which read files.
-_MODEL_TYPES = frozenset(
-    "nmos pmos vdmos vdmosn vdmosp d npn pnp njf pjf nmf pmf r c l res".split()
-)
+_MODEL_TYPES = frozenset("nmos pmos d npn pnp njf pjf nmf pmf r c l res".split())
 _N_NODES = {"m": 4, "d": 2, "q": 3, "j": 3, "r": 2, "c": 2, "l": 2, "v": 2, "i": 2, "b": 2}
 _N_NODES |= {"e": 4, "g": 4, "f": 2, "h": 2}
 _NEEDS_MODEL = frozenset("mdqj")
 _EXPRESSION = re.compile(r"\{([^{}]*)\}|'([^']*)'")
 _IDENTIFIER = re.compile(r"(?<![\w.])[a-z_][\w.]*", re.ASCII)
 _PROBE = re.compile(r"\b([vi])\s*\(([^()]*)\)", re.ASCII)
-_BUILT_IN = frozenset(
+BUILT_IN = frozenset(
     "abs acos acosh asin asinh atan atan2 atanh ceil cos cosh ddt exp floor hypot idt int ln log "
     "log10 max min mod nint pow pwr sgn sin sinh sqr sqrt tan tanh ternary_fcn u u2 uramp var vec "
     "agauss gauss aunif unif limit random pi e temper time hertz boltz echarge kelvin planck true "
     "false yes no and or not div def m".split()
 )
-_DC_SOURCE = re.compile(r"[vi]\S*\s+\S+\s+\S+\s+(?:dc(?:\s+|=))?(?P<value>\{[^{}]*\}|'[^']*'|\S+)")
+_DC_SOURCE = re.compile(r"[vi]\S*\s+\S+\s+\S+\s+(?:dc(?:\s+|=))?(?:\{[^{}]*\}|'[^']*'|[\w.+-]+)")
+_NAME = re.compile(r"[^\s(),=]+")
+_MAX_NESTING = 32
 
 
 @dataclass(frozen=True)
@@ -91,14 +91,19 @@ def parse_circuit(cards: Iterable[Card], file: str) -> Scope:
         For a malformed card, or an undefined model, subcircuit or parameter.
     """
     top = scope = Scope("", None)
+    depth = 0
     for card in cards:
         word = card.keyword
         if word == ".subckt":
             scope = _open(card, scope)
+            depth += 1
+            if depth > _MAX_NESTING:
+                raise NetlistError(f"{card.where}: .subckt nested deeper than {_MAX_NESTING}")
         elif word == ".ends":
             if scope.parent is None:
                 raise NetlistError(f"{card.where}: .ends without .subckt")
             scope = scope.parent
+            depth -= 1
         elif word.startswith("."):
             _define(card, scope)
         elif scope is top:
@@ -124,6 +129,7 @@ def _open(card: Card, parent: Scope) -> Scope:
     words = [word for word in tokens if "=" not in word and word != "params:"]
     if not words:
         raise NetlistError(f"{card.where}: .subckt without a name")
+    _require_names(card, words)
     name, *ports = words
     if name in parent.subcircuits:
         raise NetlistError(f"{card.where}: subcircuit {name!r} is defined twice")
@@ -138,6 +144,7 @@ def _define(card: Card, scope: Scope) -> None:
     scope.cards.append(card)
     if card.keyword == ".model":
         tokens = card.text.replace("(", " ").split()
+        _require_names(card, card.tokens[1:2])
         if len(tokens) < 3 or tokens[2] not in _MODEL_TYPES:  # noqa: PLR2004 (.model name type)
             kind = tokens[2] if len(tokens) > 2 else ""  # noqa: PLR2004
             raise NetlistError(
@@ -147,21 +154,24 @@ def _define(card: Card, scope: Scope) -> None:
         scope.models.add(tokens[1])
     elif card.keyword == ".param":
         scope.local_names |= {
-            name.partition("(")[0].strip()
-            for name in re.findall(
-                r"([\w.]+(?:\([^()]*\))?)=(?!=)", _EXPRESSION.sub("0", card.text)
-            )
+            word.partition("=")[0].partition("(")[0] for word in card.tokens[1:] if "=" in word
         }
     elif card.keyword == ".func":
-        scope.local_names.add(card.text.split(None, 1)[1].partition("(")[0].strip())
+        if _PROBE.search(card.text) or not card.tokens[1:]:
+            raise NetlistError(
+                f"{card.where}: write .func name(arguments) {{expression of the arguments}}; "
+                "v(…) and i(…) belong into the B source that uses it"
+            )
+        scope.local_names.add(card.tokens[1].partition("(")[0])
 
 
 def _device(card: Card) -> Device:
     kind = card.text[0]
-    words = [token for token in card.tokens[1:] if "=" not in token]
+    words = [word for word in card.tokens[1:] if "=" not in word and word != "params:"]
     if kind == "x":
         if not words:
             raise NetlistError(f"{card.where}: {card.keyword!r} names no subcircuit")
+        _require_names(card, words)
         return Device(card, tuple(words[:-1]), model=words[-1])
     if kind in "vi" and not _DC_SOURCE.fullmatch(card.text):
         raise NetlistError(
@@ -178,6 +188,7 @@ def _device(card: Card) -> Device:
             f"{card.where}: {card.keyword!r} needs {n_nodes} nodes"
             + (" and a model" if kind in _NEEDS_MODEL else "")
         )
+    _require_names(card, words[:needed])
     probes = _PROBE.findall(card.text)
     controls = [node.strip() for what, nodes in probes if what == "v" for node in nodes.split(",")]
     sensed = [nodes.strip() for what, nodes in probes if what == "i"]
@@ -190,6 +201,16 @@ def _device(card: Card) -> Device:
     return Device(card, nodes, tuple(controls), tuple(sensed), model)
 
 
+def _require_names(card: Card, words: Iterable[str]) -> None:
+    """Refuse marks that ngspice takes for blanks: it would see other nodes than are seen here."""
+    for word in words:
+        if not _NAME.fullmatch(word):
+            raise NetlistError(
+                f"{card.where}: {word!r} is no plain name; write nodes and names with blanks between "
+                "them, without parentheses or commas"
+            )
+
+
 def _model_of(kind: str, words: list[str]) -> str:
     # A bipolar transistor may have a substrate node before its model.
     n_nodes = _N_NODES[kind]
@@ -199,7 +220,7 @@ def _model_of(kind: str, words: list[str]) -> str:
 
 
 def _check(top: Scope) -> None:
-    global_names = top.local_names | _BUILT_IN
+    global_names = top.local_names | BUILT_IN
     for scope in _all_scopes(top):
         known = global_names.union(*(s.local_names | set(s.params) for s in scope.outwards()))
         for device in scope.devices:

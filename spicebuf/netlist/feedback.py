@@ -5,14 +5,19 @@ from dataclasses import replace
 from itertools import islice
 
 from spicebuf.errors import NetlistError
+from spicebuf.netlist.cards import Card
 from spicebuf.netlist.circuit import Device, Scope
 
 _MAX_DEVICES = 100_000
 _MAX_DEPTH = 64
 # Terminals that conduct into one another at DC, and those that only control, by device letter.
-_CONDUCTING = {"m": (0, 2, 3), "d": (0, 1), "q": (0, 2), "j": (0, 2), "r": (0, 1), "l": (0, 1)}
-_CONDUCTING |= {"v": (0, 1), "e": (0, 1), "h": (0, 1), "b": (0, 1)}
+# Junctions conduct: base and gate of bipolar and junction transistors are not control alone.
+_CONDUCTING = {"m": (0, 2, 3), "d": (0, 1), "q": (0, 1, 2), "j": (0, 1, 2), "r": (0, 1)}
+_CONDUCTING |= {"l": (0, 1), "v": (0, 1), "e": (0, 1), "h": (0, 1), "b": (0, 1)}
 _CONTROLLING = {"m": (1,), "q": (1,), "j": (1,)}
+
+
+_INSTANCE = Device(Card("", 0, "x"), ())
 
 
 def feedback_nodes(component: Scope, driven: frozenset[str]) -> tuple[str, ...]:
@@ -38,7 +43,9 @@ def feedback_nodes(component: Scope, driven: frozenset[str]) -> tuple[str, ...]:
     groups = _Groups(driven | {"0", "gnd"})
     flat = list(islice(_flatten(component, "", {}, 0), _MAX_DEVICES + 1))
     if len(flat) > _MAX_DEVICES:
-        raise NetlistError(f"subcircuit {component.name!r} has more than {_MAX_DEVICES} devices")
+        raise NetlistError(
+            f"subcircuit {component.name!r} has more than {_MAX_DEVICES} devices and instances"
+        )
     controls = list(_controls(flat, groups))
     edges = {
         (groups.find(control), groups.find(node), control)
@@ -58,14 +65,20 @@ def _controls(
     flat: list[tuple[str, Device]], groups: "_Groups"
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Join what conducts; yield each controlling node with the nodes that it drives."""
-    sources = {name: device.nodes for name, device in flat if device.kind in "vbeh"}
+    sources = {name: device.nodes for name, device in flat if device.kind == "v"}
     for _, device in flat:
         conducting = [device.nodes[k] for k in _CONDUCTING.get(device.kind, ())]
         groups.join(conducting)
         outputs = tuple(conducting or device.nodes)
         nodes = [device.nodes[k] for k in _CONTROLLING.get(device.kind, ())]
         nodes += device.controls
-        nodes += [node for name in device.sensed for node in sources.get(name, ())]
+        for name in device.sensed:
+            if name not in sources:
+                raise NetlistError(
+                    f"{device.card.where}: the current of {name!r} cannot be sensed; "
+                    "only that of a V source, put in series, can"
+                )
+            nodes += sources[name]
         for node in nodes:
             yield node, outputs
 
@@ -99,6 +112,9 @@ def _flatten(
     def outer(node: str) -> str:
         return ports.get(node, node if node in {"0", "gnd"} else prefix + node)
 
+    if depth:
+        # A subcircuit counts even if it is empty: doubling levels of nothing would never end.
+        yield prefix, _INSTANCE
     for device in scope.devices:
         nodes = tuple(outer(node) for node in device.nodes)
         name = prefix + device.card.keyword

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spicebuf.errors import InputError, NetlistError
 from spicebuf.netlist.cards import ThetaLine, read_cards
-from spicebuf.netlist.circuit import Scope, parse_circuit
+from spicebuf.netlist.circuit import BUILT_IN, Scope, parse_circuit
 from spicebuf.netlist.feedback import feedback_nodes
 from spicebuf.netlist.sizes import GUARD, guard_sizes
 from spicebuf.prior import Prior, parse_prior
@@ -15,6 +15,8 @@ from spicebuf.spice_number import is_number, parse_number
 
 TEMPLATE_SUFFIX = ".cir"
 _REQUIRED_PORTS = frozenset({"in", "out"})
+# ngspice has functions and values of these names; a parameter would be ignored in silence.
+_RESERVED = BUILT_IN - {"pi", "e"}
 _SUPPLY_PORTS = frozenset({"vdd", "vss"})
 
 
@@ -88,6 +90,7 @@ def read_template(path: Path) -> Template:
     sizes, guarded = guard_sizes(scope, frozenset(thetas))
     for spec in thetas.values():
         require_sizes_positive(spec.name, spec.prior, sizes, where)
+        _require_nominal(spec, where)
     guards = [GUARD] if guarded else []
     definitions = (*guards, *(guarded.get(card, card.text) for card in cards))
     return Template(
@@ -109,6 +112,15 @@ def require_sizes_positive(name: str, prior: Prior, sizes: frozenset[str], where
         raise InputError(
             f"{where}: parameter {name!r} scales a size and must be > 0, but {prior} puts "
             f"probability {mass:.2g} at or below 0; use loguniform or truncnorm"
+        )
+
+
+def _require_nominal(spec: ThetaSpec, where: str) -> None:
+    low, high = spec.prior.support
+    if not low <= spec.nominal <= high:
+        raise NetlistError(
+            f"{where}: the default of θ {spec.name!r}, {spec.nominal:g}, is outside its prior "
+            f"{spec.prior}"
         )
 
 
@@ -150,6 +162,10 @@ def _theta(line: ThetaLine, scope: Scope) -> ThetaSpec:
         raise NetlistError(
             f"{line.where}: θ {line.name!r} is not a parameter of subcircuit {scope.name!r}; "
             f"its parameters are {', '.join(scope.params) or 'none'}"
+        )
+    if line.name in _RESERVED:
+        raise NetlistError(
+            f"{line.where}: {line.name!r} means something else in ngspice; choose another name for θ"
         )
     default = scope.params[line.name]
     if not is_number(default):

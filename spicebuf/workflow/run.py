@@ -78,14 +78,18 @@ def _prepare(folder: Path) -> None:
 def _keep_sources(system: System, folder: Path) -> None:
     """Copy the system file and all netlist files; those beside the system file keep their places."""
     home = system.path.resolve().parent
-    shutil.copyfile(system.path, folder / system.path.name)
+    _copy(system.path, folder / system.path.name)
     for component in system.components:
         root = component.template.path.resolve().parent
         place = root.relative_to(home) if root.is_relative_to(home) else Path("netlists")
         for file in component.template.files:
-            target = folder / place / file.resolve().relative_to(root)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target)
+            _copy(file, folder / place / file.resolve().relative_to(root))
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not (target.exists() and target.samefile(source)):
+        shutil.copyfile(source, target)
 
 
 def _answer(

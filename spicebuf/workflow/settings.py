@@ -8,6 +8,8 @@ from spicebuf.entropy import ENUMERATION, MONTE_CARLO
 from spicebuf.errors import InputError
 
 AUTO = "auto"
+MAX_SAMPLES = 100_000_000
+MAX_POINTS = 1_000_001
 METHODS = (AUTO, MONTE_CARLO, ENUMERATION)
 
 Progress = Callable[[str, int, int], None]
@@ -52,6 +54,12 @@ class Settings:
         """Refuse settings out of range."""
         require_at_least("samples", self.n_samples, 1)
         require_at_least("points", self.n_points, 2)
+        for what, value, most in (
+            ("samples", self.n_samples, MAX_SAMPLES),
+            ("points", self.n_points, MAX_POINTS),
+        ):
+            if value > most:
+                raise InputError(f"{what} = {value} must be at most {most}")
         require_at_least("seed", self.seed, 0)
         require_at_least("workers", self.n_workers, 1)
         if not 0.0 < self.confidence < 1.0:
