@@ -17,8 +17,6 @@ from spicebuf.workers import deadline
 VIN = np.linspace(0.0, 5.0, 11)
 DIVIDER = "r1 in o 1k\nr2 o 0 1k"
 
-CRASH_ONCE = Path(tempfile.gettempdir(), f"spicebuf-crash-once-{os.getuid()}")
-
 CRASH, HANG, STOP = 666.0, 667.0, 668.0
 """First parameters that make `faulty_job` misbehave."""
 
@@ -61,10 +59,16 @@ def misbehave(how: str) -> int:
     return os.getpid()
 
 
+def crash_marker(n: int) -> Path:
+    """Name the file that makes a job of `n` θ crash."""
+    return Path(tempfile.gettempdir(), f"spicebuf-crash-once-{os.getuid()}-{n}")
+
+
 def job_that_crashes_once(job: Job) -> Curves:
-    """Run a job, but crash the first time, while a marker file is there."""
-    if CRASH_ONCE.exists():
-        CRASH_ONCE.unlink()
+    """Run a job, but crash the first time, while its marker is there."""
+    marker = crash_marker(len(job.theta))
+    if marker.exists():
+        marker.unlink()
         os.kill(os.getpid(), signal.SIGKILL)
     return run_job(job)
 

@@ -168,16 +168,19 @@ def test_a_bad_theta_is_isolated_and_the_rest_is_unharmed(
     assert np.abs(found.vout[others] - expected.vout[others]).max() < 2 * ACCURACY
 
 
+@pytest.mark.parametrize("n", [1, 64])
 def test_a_process_killed_once_costs_nothing(
-    pool: Pool, on_bench: OnBench, random_theta: Theta
+    pool: Pool, on_bench: OnBench, random_theta: Theta, n: int
 ) -> None:
     """The decks of a job that was lost are tried again as they were: the same bits."""
-    on, theta = on_bench("threshold_cell", 21), random_theta("threshold_cell", 64)
+    on, theta = on_bench("threshold_cell", 21), random_theta("threshold_cell", n)
     expected = sweep(on, theta, pool)
-    faults.CRASH_ONCE.touch()
+    marker = faults.crash_marker(n)
+    marker.touch()
     with Workers(faults.job_that_crashes_once, 1, backstop=60.0) as workers:
         found = sweep(on, theta, workers)
-    assert not faults.CRASH_ONCE.exists()
+    assert not marker.exists()
+    assert (found.status == Status.TRUSTED).all()
     np.testing.assert_array_equal(found.vout, expected.vout)
 
 
