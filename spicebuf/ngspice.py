@@ -27,7 +27,8 @@ from spicebuf.errors import SimulatorError
 # Far below a grid step and far above the rounding of `start + i * step` inside ngspice.
 _AXIS_TOLERANCE = 1e-9
 _LOAD_FAILED = re.compile(
-    r"error|fatal|could not find|can't find|undefined|unknown (?:sub|model|device|param)|no such",
+    r"error|fatal|illegal value|could not find|can't find|undefined|"
+    r"unknown (?:sub|model|device|param)|no such",
     re.IGNORECASE,
 )
 # ngspice prints this on every start where it has no spinit; Debian's package has one.
@@ -36,6 +37,7 @@ _COMPLAINT = re.compile(
     r"error|fatal|can't find|could not|undefined|unknown|trouble|failed|abort|transient op",
     re.IGNORECASE,
 )
+_IGNORED = re.compile(r"unrecognized parameter \((\w+)\)", re.IGNORECASE)
 _TRANSIENT_OP = re.compile(r"transient op", re.IGNORECASE)
 
 
@@ -128,6 +130,11 @@ def require_library() -> str:
             "'conda install -c conda-forge ngspice-lib'"
         )
     return library
+
+
+def ignored_parameters(words: str) -> set[str]:
+    """Return the names of the model parameters that ngspice says it ignores."""
+    return {name.lower() for name in _IGNORED.findall(words)}
 
 
 def gist(words: str) -> str:

@@ -18,7 +18,7 @@ from spicebuf.deck import (
     render,
     render_guess,
 )
-from spicebuf.ngspice import DeckResult, Engine, Status, require_library
+from spicebuf.ngspice import DeckResult, Engine, Status, ignored_parameters, require_library
 from spicebuf.workers import Loss, Workers, deadline, retire
 
 _Key = TypeVar("_Key")
@@ -49,7 +49,7 @@ class Curves:
     status : array of uint8, shape (n,)
         A `Status` for every θ.
     words : dict of int to str
-        What ngspice printed, by row, where `status` is not TRUSTED.
+        What ngspice printed, by row, where `status` is not TRUSTED or it ignored part of a model.
     """
 
     vout: NDArray[np.float64]
@@ -209,7 +209,7 @@ def _store(curves: Curves, rows: list[int], result: DeckResult) -> None:
     curves.status[rows] = result.status
     if result.curves is not None:
         curves.vout[rows] = result.curves
-    else:
+    if result.curves is None or ignored_parameters(result.words):
         curves.words.update((row, result.words[-_WORDS_KEPT:]) for row in rows)
 
 

@@ -78,7 +78,7 @@ def test_feedback_is_a_cycle_of_groups(write: Write, body: str, feedback: bool) 
 def test_sizes_are_known(write: Write) -> None:
     body = (
         ".model nch nmos level=1 vto={vt}\nmn out in vss vss nch w='2*wn' l=1u m={k}\n"
-        "rl vdd out {r*2}\n"
+        "rl vdd out {r*2}\nb1 out x v={free}\n"
     )
     text = template(body).replace("wn=2u", "wn=2u vt=0.8 k=1 r=1k free=3")
     head = "".join(f"*@theta {name} uniform(0.5, 2k) x [m]\n" for name in ("vt", "k", "r", "free"))
@@ -218,6 +218,7 @@ def test_refused_cards_name_file_line_and_reason(write: Write, tmp_path: Path, c
         (" vss params", " vss pd params", "port 'pd'"),
         ("theta wn", "theta wm", "θ 'wm' is not a parameter of subcircuit 'cell'"),
         ("wn=2u", "wn={1+1}", "must be a number"),
+        ("w={wn}", "w=2u", "θ 'wn' is not used"),
         ("wn=2u", "wn=-2u", "outside its prior"),
         ("wn=2u", "wn=20u", "outside its prior"),
         ("*@theta wn", "*@thata wn", "cannot read"),

@@ -175,6 +175,18 @@ def test_a_netlist_that_ngspice_refuses_is_named_at_once(tmp_path: Path, write: 
         sweep_system(load_system(write("s.toml", text)), settings(tmp_path))
 
 
+def test_a_theta_in_a_misspelt_model_parameter_is_refused(tmp_path: Path, write: Write) -> None:
+    """ngspice only prints that it ignores it, and all θ would give one curve."""
+    netlist = "*@theta vt uniform(0.5, 1) [V]\n.subckt typo in out vdd params: vt=0.8\n"
+    netlist += (
+        ".model nch nmos level=1 vth={vt}\nm1 out in 0 0 nch w=1u l=1u\nr1 vdd out 1k\n.ends\n"
+    )
+    write("typo.cir", netlist)
+    text = (EXAMPLES / "divider.toml").read_text().replace("resistor_divider", "typo.cir")
+    with pytest.raises(NetlistError, match="ngspice ignores 'vth' in 'nch', so θ 'vt'"):
+        sweep_system(load_system(write("s.toml", text)), settings(tmp_path))
+
+
 def test_unsimulated_theta_are_counted_and_listed(tmp_path: Path, write: Write) -> None:
     write("binned.cir", REFUSED.replace("w=20u", "w=6u").replace("0.1u, 100u", "5u, 20u"))
     text = (EXAMPLES / "divider.toml").read_text().replace("resistor_divider", "binned.cir")

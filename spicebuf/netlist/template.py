@@ -1,7 +1,8 @@
 """A component's template: ports, parameters with their priors, and whether it has feedback."""
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,6 +92,8 @@ def read_template(path: Path) -> Template:
     for spec in thetas.values():
         require_sizes_positive(spec.name, spec.prior, sizes, where)
         _require_nominal(spec, where)
+    states = feedback_nodes(scope, frozenset(scope.ports) - {"out"})
+    _require_used(thetas.values(), [card.text for card in cards if card != scope.card], where)
     guards = [GUARD] if guarded else []
     definitions = (*guards, *(guarded.get(card, card.text) for card in cards))
     return Template(
@@ -101,7 +104,7 @@ def read_template(path: Path) -> Template:
         thetas=thetas,
         sizes=sizes,
         definitions=definitions,
-        states=feedback_nodes(scope, frozenset(scope.ports) - {"out"}),
+        states=states,
         digest=hashlib.sha256("\n".join((scope.name, *definitions)).encode()).hexdigest(),
     )
 
@@ -122,6 +125,13 @@ def _require_nominal(spec: ThetaSpec, where: str) -> None:
             f"{where}: the default of θ {spec.name!r}, {spec.nominal:g}, is outside its prior "
             f"{spec.prior}"
         )
+
+
+def _require_used(specs: Iterable[ThetaSpec], texts: Iterable[str], where: str) -> None:
+    used = {name for text in texts for name in re.findall(r"\w+", text)}
+    for spec in specs:
+        if spec.name not in used:
+            raise NetlistError(f"{where}: θ {spec.name!r} is not used by any device or model")
 
 
 def _component(top: Scope, path: Path) -> Scope:

@@ -10,7 +10,7 @@ from spicebuf.bank import BLOCK, Bank, Source, open_bank
 from spicebuf.deck import Bench, bench
 from spicebuf.entropy import ENUMERATION, MONTE_CARLO
 from spicebuf.errors import InputError, NetlistError
-from spicebuf.ngspice import Status, gist
+from spicebuf.ngspice import Status, gist, ignored_parameters
 from spicebuf.prior import n_grid_points
 from spicebuf.sweep import Pool, ngspice_version, simulators, sweep, sweep_blocks
 from spicebuf.system import Component, System
@@ -137,6 +137,7 @@ def _require_usable(on: Bench, component: Component, pool: Pool) -> None:
             f"{name}: ngspice refuses component {component.name!r} at its "
             f"nominal θ: {gist(curves.words[0])}"
         )
+    _require_effect(on, name, ignored_parameters(curves.words.get(0, "")))
     if any(_RANDOM.search(card) for card in on.definitions):
         again = sweep(on, nominal, pool)
         if not np.array_equal(curves.vout, again.vout, equal_nan=True):
@@ -144,6 +145,18 @@ def _require_usable(on: Bench, component: Component, pool: Pool) -> None:
                 f"{name}: two simulations of component {component.name!r} at its nominal θ differ; "
                 "switch the models' statistics (agauss, gauss, …) off: only θ may vary"
             )
+
+
+def _require_effect(on: Bench, name: str, ignored: set[str]) -> None:
+    """Raise NetlistError if θ goes into a model parameter that ngspice does not know."""
+    for card in on.definitions:
+        for key, value in re.findall(r"(\w+)=(\{[^{}]*\}|'[^']*'|\w+)", card):
+            used = set(re.findall(r"[a-z_]\w*", value)) & set(on.thetas)
+            if card.startswith(".model") and key in ignored and used:
+                raise NetlistError(
+                    f"{name}: ngspice ignores {key!r} in {card.split()[1]!r}, so θ {used.pop()!r} has "
+                    "no effect there; correct the name of the model's parameter"
+                )
 
 
 def _source(component: Component, settings: Settings) -> Source:
