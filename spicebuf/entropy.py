@@ -130,6 +130,8 @@ def total(parts: Sequence[LogVolume]) -> LogVolume:
     """
     if len({part.confidence for part in parts}) != 1:
         raise InputError("total: give at least one log volume, all at one confidence level")
+    if len(parts) == 1:
+        return parts[0]
     lows, highs = zip(*(part.bracket for part in parts), strict=True)
     below = math.hypot(*(_gap(part, 0) for part in parts))
     above = math.hypot(*(_gap(part, 1) for part in parts))

@@ -72,6 +72,12 @@ def test_a_sum_of_enumerations_is_exact() -> None:
     assert chain.log_count == pytest.approx(math.log(20))
 
 
+@given(st.integers(0, 50))
+def test_a_sum_of_one_is_that_one(hits: int) -> None:
+    part = from_sample(Counts(50, hits), 0.95, 0)
+    assert total([part]) == part
+
+
 def test_unknown_verdicts_add_linearly_in_a_sum() -> None:
     """They may all lie on one side; only what sampling leaves open adds in quadrature."""
     part = from_sample(Counts(10**6, 500_000, n_borderline=100_000), 0.95, 0)
