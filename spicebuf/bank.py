@@ -34,7 +34,7 @@ BLOCK = 256
 FORMAT = 1
 
 # Codecs and zarr raise many kinds of errors on bytes that are not what was written.
-_DAMAGE = (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError)
+_DAMAGE = (ValueError, TypeError, KeyError, AttributeError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -128,12 +128,14 @@ class Bank:
         """Make blocks pending again that do not read as they were written; return how many."""
         n_dropped = 0
         for block in range(-(-n // BLOCK)):
-            try:
-                self._read_block(slice(block * BLOCK, min((block + 1) * BLOCK, n)))
-            except _DAMAGE:
-                for name in ("status", "theta", "vout"):
-                    _remove(self.path / name / "c" / f"{block}")
-                n_dropped += 1
+            # What the disk refuses to read is not damaged and must not be thrown away.
+            with self.guarded():
+                try:
+                    self._read_block(slice(block * BLOCK, min((block + 1) * BLOCK, n)))
+                except _DAMAGE:
+                    for name in ("status", "theta", "vout"):
+                        _remove(self.path / name / "c" / f"{block}")
+                    n_dropped += 1
         return n_dropped
 
     def _read_block(self, rows: slice) -> tuple[NDArray[np.float64], Curves]:
@@ -179,7 +181,7 @@ class Bank:
         """Turn what disks, codecs and zarr raise into a BankError that says what to do."""
         try:
             yield
-        except _DAMAGE as error:
+        except (OSError, *_DAMAGE) as error:
             if isinstance(error, OSError) and error.errno not in {None, errno.ENOENT}:
                 words = f"cannot be read or written ({error.strerror}); finished blocks are kept"
             else:

@@ -187,6 +187,24 @@ def test_a_damaged_chunk_is_noticed_and_simulated_again(
         np.testing.assert_array_equal(a, b)
 
 
+def test_what_the_disk_refuses_is_not_thrown_away(
+    tmp_path: Path, on_bench: OnBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank = open_bank(tmp_path, on_bench("resistor_divider"), SOURCE, "39", 10)
+    fill(bank, 10)
+    before = contents(bank, 10)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Bank, "_read_block", refuse)
+        with pytest.raises(BankError, match="Permission denied"):
+            bank.drop_damaged(10)
+    for a, b in zip(contents(bank, 10), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_a_growth_cut_short_is_mended(tmp_path: Path, on_bench: OnBench) -> None:
     """Killed between two arrays, they differ in size until the bank is opened again."""
     on = on_bench("resistor_divider")
