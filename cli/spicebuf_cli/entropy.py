@@ -1,6 +1,7 @@
 """`spicebuf entropy`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,23 +9,21 @@ from spicebuf_cli import options
 from spicebuf_cli.output import print_json, print_sweep_summary, progress_bar, write_answer
 from spicebuf_cli.volumes import print_volumes
 
+if TYPE_CHECKING:
+    from spicebuf.workflow import Settings
+
 
 @click.command(short_help="Log volumes of the components and their sum.")
 @options.system_argument
-@options.simulation_options
+@options.settings_options
+@options.json_option
 @options.confidence_option
 @options.banks_option()
 @options.bits_option
 @options.out_option("Also write the JSON answer to this file.")
 def entropy(
     system: Path,
-    samples: int,
-    method: str,
-    points: int,
-    workers: int,
-    seed: int,
-    confidence: float,
-    banks: Path,
+    settings: "Settings",
     bits: bool,
     as_json: bool,
     out: Path | None,
@@ -34,21 +33,12 @@ def entropy(
     Missing transfer curves are simulated; those in the banks are used again, whatever the APIs.
     """
     from spicebuf.system import load_system  # noqa: PLC0415 (start-up time)
-    from spicebuf.workflow import Settings, entropy_answer, entropy_system  # noqa: PLC0415
+    from spicebuf.workflow import entropy_answer, entropy_system  # noqa: PLC0415
 
-    settings = Settings(
-        n_samples=samples,
-        n_points=points,
-        seed=seed,
-        n_workers=workers,
-        confidence=confidence,
-        method=method,
-        banks=banks,
-    )
     loaded = load_system(system)
     with progress_bar() as progress:
         result = entropy_system(loaded, settings, progress)
-    answer = entropy_answer(loaded, result, seed, "bit" if bits else "nat")
+    answer = entropy_answer(loaded, result, settings.seed, "bit" if bits else "nat")
     write_answer(out, answer)
     if as_json:
         print_json(answer)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import reduce, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -70,15 +71,25 @@ def out_option(help_text: str) -> Callable[[_Command], _Command]:
     return click.option("-o", "--out", type=click.Path(path_type=Path), help=help_text)
 
 
-def simulation_options(command: _Command) -> _Command:
-    """Add all that chooses how many θ are simulated, and how."""
-    for option in (
-        json_option,
-        seed_option,
-        workers_option,
-        points_option(101),
-        method_option,
-        samples_option,
-    ):
-        command = option(command)
-    return command
+def settings_options(command: _Command) -> Callable[..., Any]:
+    """Add all that chooses how many θ are simulated, and how; pass them on as ``settings``."""
+
+    @wraps(command)
+    def with_settings(
+        *,
+        samples: int,
+        points: int,
+        seed: int,
+        workers: int,
+        method: str,
+        banks: Path,
+        confidence: float = 0.95,
+        **others: Any,  # noqa: ANN401 (the command's own options)
+    ) -> Any:  # noqa: ANN401
+        from spicebuf.workflow import Settings  # noqa: PLC0415 (start-up time)
+
+        settings = Settings(samples, points, seed, workers, confidence, method, banks)
+        return command(settings=settings, **others)
+
+    options = (seed_option, workers_option, points_option(101), method_option, samples_option)
+    return reduce(lambda wrapped, option: option(wrapped), options, with_settings)

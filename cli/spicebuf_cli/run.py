@@ -1,6 +1,7 @@
 """`spicebuf run`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,23 +9,21 @@ from spicebuf_cli import options
 from spicebuf_cli.output import note, print_json, print_sweep_summary, progress_bar
 from spicebuf_cli.volumes import print_volumes
 
+if TYPE_CHECKING:
+    from spicebuf.workflow import Settings
+
 
 @click.command(short_help="The main job: all stages, a table, a run folder.")
 @options.system_argument
-@options.simulation_options
+@options.settings_options
+@options.json_option
 @options.confidence_option
 @options.banks_option()
 @options.bits_option
 @options.out_option("Run folder. [default: runs/NAME-K, the first K that is free]")
 def run(
     system: Path,
-    samples: int,
-    method: str,
-    points: int,
-    workers: int,
-    seed: int,
-    confidence: float,
-    banks: Path,
+    settings: "Settings",
     bits: bool,
     as_json: bool,
     out: Path | None,
@@ -34,17 +33,8 @@ def run(
     The folder gets results.json and a figure of transfer curves between their APIs.
     """
     from spicebuf.system import load_system  # noqa: PLC0415 (start-up time)
-    from spicebuf.workflow import Settings, run_system  # noqa: PLC0415
+    from spicebuf.workflow import run_system  # noqa: PLC0415
 
-    settings = Settings(
-        n_samples=samples,
-        n_points=points,
-        seed=seed,
-        n_workers=workers,
-        confidence=confidence,
-        method=method,
-        banks=banks,
-    )
     loaded = load_system(system)
     folder = out or _free_folder(system.stem)
     with progress_bar() as progress:

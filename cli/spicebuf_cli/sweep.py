@@ -1,26 +1,26 @@
 """`spicebuf sweep`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from spicebuf_cli import options
 from spicebuf_cli.output import print_json, print_sweep_summary, print_table, progress_bar
 
+if TYPE_CHECKING:
+    from spicebuf.workflow import Settings
+
 
 @click.command(short_help="Transfer curves into banks.")
 @options.system_argument
-@options.simulation_options
+@options.settings_options
+@options.json_option
 @options.banks_option("-o", "--out")
 def sweep(
     system: Path,
-    samples: int,
-    method: str,
-    points: int,
-    workers: int,
-    seed: int,
+    settings: "Settings",
     as_json: bool,
-    banks: Path,
 ) -> None:
     """Simulate transfer curves of every component of SYSTEM at θ from its prior.
 
@@ -28,21 +28,13 @@ def sweep(
     only completed or extended.
     """
     from spicebuf.system import load_system  # noqa: PLC0415 (start-up time)
-    from spicebuf.workflow import Settings, sweep_answer, sweep_system  # noqa: PLC0415
+    from spicebuf.workflow import sweep_answer, sweep_system  # noqa: PLC0415
 
-    settings = Settings(
-        n_samples=samples,
-        n_points=points,
-        seed=seed,
-        n_workers=workers,
-        method=method,
-        banks=banks,
-    )
     loaded = load_system(system)
     with progress_bar() as progress:
         swept_banks = sweep_system(loaded, settings, progress)
     if as_json:
-        print_json(sweep_answer(loaded, swept_banks, seed))
+        print_json(sweep_answer(loaded, swept_banks, settings.seed))
         return
     print_sweep_summary(swept_banks)
     rows = [
