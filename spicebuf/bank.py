@@ -11,7 +11,7 @@ import json
 import re
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from spicebuf.deck import SOLVER_OPTIONS, Bench
 from spicebuf.errors import BankError
+from spicebuf.netlist import netlist_digest
 from spicebuf.ngspice import Status
 from spicebuf.prior import Prior, draw, grid_points
 from spicebuf.sweep import Curves, batch_size
@@ -32,6 +33,9 @@ BLOCK = 256
 """θ per chunk on disk, and the unit in which a killed sweep is resumed."""
 
 FORMAT = 1
+
+# In the order of writing: rows count once their status is there.
+_ARRAYS = ("theta", "vout", "status")
 
 # Codecs and zarr raise many kinds of errors on bytes that are not what was written.
 _DAMAGE = (ValueError, TypeError, KeyError, AttributeError, RuntimeError)
@@ -85,6 +89,11 @@ class Bank:
         """Number of θ that the bank has room for; some may still be pending."""
         return int(self._array("status").shape[0])
 
+    def status(self, n: int) -> NDArray[np.uint8]:
+        """Return the `Status` of the first `n` θ."""
+        with self.guarded():
+            return np.asarray(self._array("status")[:n])
+
     def pending(self, n: int) -> list[range]:
         """Return the rows among the first `n` that are still to be simulated, at most a block each.
 
@@ -92,8 +101,7 @@ class Bank:
         `n` nor on where an earlier sweep stopped; rows beyond the bank's end are not stored.
         """
         size = batch_size(self.bench)
-        with self.guarded():
-            status = np.asarray(self._array("status")[:n])
+        status = self.status(n)
         rows = []
         for first in range(0, n, BLOCK):
             missing = np.flatnonzero(status[first : first + BLOCK] == Status.PENDING)
@@ -120,33 +128,27 @@ class Bank:
 
     def read(self, n: int) -> Iterator[tuple[NDArray[np.float64], Curves]]:
         """Yield θ and curves of the first `n`, block by block."""
+        with self.guarded():
+            arrays = self._arrays()
         for first in range(0, n, BLOCK):
             with self.guarded():
-                yield self._read_block(slice(first, min(first + BLOCK, n)))
+                yield _read_block(arrays, slice(first, min(first + BLOCK, n)))
 
     def drop_damaged(self, n: int) -> int:
         """Make blocks pending again that do not read as they were written; return how many."""
         n_dropped = 0
+        with self.guarded():
+            arrays = self._arrays()
         for block in range(-(-n // BLOCK)):
             # What the disk refuses to read is not damaged and must not be thrown away.
             with self.guarded():
                 try:
-                    self._read_block(slice(block * BLOCK, min((block + 1) * BLOCK, n)))
+                    _read_block(arrays, slice(block * BLOCK, min((block + 1) * BLOCK, n)))
                 except _DAMAGE:
-                    for name in ("status", "theta", "vout"):
+                    for name in reversed(_ARRAYS):
                         _remove(self.path / name / "c" / f"{block}")
                     n_dropped += 1
         return n_dropped
-
-    def _read_block(self, rows: slice) -> tuple[NDArray[np.float64], Curves]:
-        theta, vout, status = (
-            np.asarray(self._array(name)[rows]) for name in ("theta", "vout", "status")
-        )
-        # A chunk that is gone reads as its fill value.
-        trusted = status == Status.TRUSTED
-        if np.isnan(vout[trusted]).any() or np.isnan(theta[trusted]).any():
-            raise ValueError(f"trusted values are missing in rows {rows.start} to {rows.stop - 1}")
-        return theta, Curves(vout, status)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -188,8 +190,20 @@ class Bank:
                 words = f"damaged ({error}); delete the folder to simulate it again"
             raise BankError(f"bank {self.path}: {words}") from error
 
+    def _arrays(self) -> list[Any]:
+        return [self._array(name) for name in _ARRAYS]
+
     def _array(self, name: str, mode: Literal["r", "r+"] = "r") -> Any:  # noqa: ANN401 (untyped)
         return zarr.open_array(self.path / name, mode=mode)
+
+
+def _read_block(arrays: Sequence[Any], rows: slice) -> tuple[NDArray[np.float64], Curves]:
+    theta, vout, status = (np.asarray(array[rows]) for array in arrays)
+    # A chunk that is gone reads as its fill value.
+    trusted = status == Status.TRUSTED
+    if np.isnan(vout[trusted]).any() or np.isnan(theta[trusted]).any():
+        raise ValueError(f"trusted values are missing in rows {rows.start} to {rows.stop - 1}")
+    return theta, Curves(vout, status)
 
 
 def open_bank(folder: Path, on: Bench, source: Source, ngspice_version: str, n: int) -> Bank:
@@ -217,7 +231,7 @@ def open_bank(folder: Path, on: Bench, source: Source, ngspice_version: str, n: 
 def _key(on: Bench, source: Source, ngspice_version: str) -> dict[str, Any]:
     return {
         "format": FORMAT,
-        "netlist": hashlib.sha256("\n".join((on.subcircuit, *on.definitions)).encode()).hexdigest(),
+        "netlist": netlist_digest(on.subcircuit, on.definitions),
         "fixed": dict(on.fixed),
         "priors": [[name, str(prior)] for name, prior in source.priors.items()],
         "vdd_V": on.vdd,
@@ -293,8 +307,7 @@ def _label(
 
 
 def _grow(bank: Bank, n: int) -> None:
-    names = ("theta", "vout", "status")
-    arrays = {name: zarr.open_array(bank.path / name, mode="r") for name in names}
+    arrays = {name: zarr.open_array(bank.path / name, mode="r") for name in _ARRAYS}
     # A growth that was cut short left them at different sizes.
     size = max(n, *(array.shape[0] for array in arrays.values()))
     listed: Any = zarr.open_group(bank.path, mode="r")["status"]

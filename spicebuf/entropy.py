@@ -82,7 +82,7 @@ def from_sample(counts: Counts, confidence: float, seed: int) -> LogVolume:
     InputError
         If `confidence` is not in (0, 1).
     """
-    _require_confidence(confidence)
+    require_confidence(confidence)
     tail = (1.0 - confidence) / 2.0
     low, _ = clopper_pearson(counts.n_satisfied, counts.n_samples, tail)
     _, high = clopper_pearson(counts.n_possible, counts.n_samples, tail)
@@ -100,7 +100,7 @@ def from_sample(counts: Counts, confidence: float, seed: int) -> LogVolume:
 
 def from_enumeration(counts: Counts, confidence: float) -> LogVolume:
     """Count a log volume over all points of a finite, equally weighted grid: no sampling error."""
-    _require_confidence(confidence)
+    require_confidence(confidence)
     return LogVolume(
         value=_log_ratio(counts.n_satisfied, counts.n_samples),
         interval=_bracket(counts),
@@ -195,7 +195,8 @@ def _log_ratio(n_hits: int, n: int) -> float:
     return math.log(n_hits / n) if n_hits else -math.inf
 
 
-def _require_confidence(confidence: float) -> None:
+def require_confidence(confidence: float) -> None:
+    """Raise InputError if `confidence` is not in (0, 1)."""
     if not 0.0 < confidence < 1.0:
         raise InputError(
             f"confidence = {confidence:g} must lie strictly between 0 and 1, e.g. 0.95"

@@ -15,6 +15,7 @@ from spicebuf.netlist import (
     TEMPLATE_SUFFIX,
     Template,
     bundled_path,
+    is_file,
     read_template,
     require_sizes_positive,
 )
@@ -213,11 +214,7 @@ def _template_path(netlist: str, path: Path, where: str) -> Path:
         except InputError as error:
             raise InputError(f"{where}: {error}, or write a path such as mine.cir") from error
     target = path.parent / netlist
-    try:
-        found = target.is_file()
-    except OSError:  # a name too long
-        found = False
-    if not found:
+    if not is_file(target):
         raise InputError(f"{where}: netlist {netlist!r} does not exist beside {path.name}")
     return target
 

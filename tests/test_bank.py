@@ -198,7 +198,7 @@ def test_what_the_disk_refuses_is_not_thrown_away(
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Bank, "_read_block", refuse)
+        patch.setattr("spicebuf.bank._read_block", refuse)
         with pytest.raises(BankError, match="Permission denied"):
             bank.drop_damaged(10)
     for a, b in zip(contents(bank, 10), before, strict=True):

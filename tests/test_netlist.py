@@ -249,21 +249,13 @@ def test_an_include_loop_ends(write: Write) -> None:
         read_template(write("cell.cir", template(head=".include a.inc\n")))
 
 
-def test_a_netlist_bomb_is_refused(write: Write) -> None:
-    """Thirty levels of doubling would be a billion devices."""
+@pytest.mark.parametrize(("n_levels", "last"), [(30, "r1 a b 1\n"), (60, "")])
+def test_a_netlist_bomb_is_refused(write: Write, n_levels: int, last: str) -> None:
+    """Thirty levels of doubling would be a billion devices; sixty of nothing would never end."""
     levels = "".join(
-        f".subckt s{k} a b\nx1 a b s{k + 1}\nx2 a b s{k + 1}\n.ends\n" for k in range(30)
+        f".subckt s{k} a b\nx1 a b s{k + 1}\nx2 a b s{k + 1}\n.ends\n" for k in range(n_levels)
     )
-    levels += ".subckt s30 a b\nr1 a b 1\n.ends\n"
-    with pytest.raises(NetlistError, match="more than 100000 devices"):
-        read_template(write("cell.cir", template("x1 in out s0\n", head=levels)))
-
-
-def test_doubling_levels_of_nothing_end(write: Write) -> None:
-    levels = "".join(
-        f".subckt s{k} a b\nx1 a b s{k + 1}\nx2 a b s{k + 1}\n.ends\n" for k in range(60)
-    )
-    levels += ".subckt s60 a b\n.ends\n"
+    levels += f".subckt s{n_levels} a b\n{last}.ends\n"
     with pytest.raises(NetlistError, match="more than 100000 devices"):
         read_template(write("cell.cir", template("x1 in out s0\n", head=levels)))
 

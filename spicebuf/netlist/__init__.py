@@ -1,10 +1,13 @@
 """Netlist templates: read, validated, and known down to their feedback."""
 
 from spicebuf.netlist.bundled import bundled_folder, bundled_names, bundled_path
+from spicebuf.netlist.cards import is_file
+from spicebuf.netlist.circuit import identifiers
 from spicebuf.netlist.template import (
     TEMPLATE_SUFFIX,
     Template,
     ThetaSpec,
+    netlist_digest,
     read_template,
     require_sizes_positive,
 )
@@ -16,6 +19,9 @@ __all__ = [
     "bundled_folder",
     "bundled_names",
     "bundled_path",
+    "identifiers",
+    "is_file",
+    "netlist_digest",
     "read_template",
     "require_sizes_positive",
 ]

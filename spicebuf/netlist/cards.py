@@ -126,13 +126,14 @@ class _Reader:
                 f"{card.where}: {name!r} is an absolute or upward path or a link elsewhere; "
                 "a template may include only files inside its own folder"
             )
-        if not _is_file(target):
+        if not is_file(target):
             raise NetlistError(f"{card.where}: included file {name!r} does not exist")
         label = str(target.resolve().relative_to(self.root))
         yield from self.expand(target, label, section[0].lower() if section else None)
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
+    """Tell whether a path names a file; no error for one that cannot name any."""
     try:
         return path.is_file()
     except OSError:  # a name too long

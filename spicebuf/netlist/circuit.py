@@ -67,6 +67,10 @@ class Scope:
         """Look a subcircuit up here and outwards."""
         return next((s.subcircuits[name] for s in self.outwards() if name in s.subcircuits), None)
 
+    def child_of(self, device: Device) -> "Scope | None":
+        """Return the subcircuit that a device of this scope stands for, if it is an instance."""
+        return self.find_subcircuit(device.model or "") if device.kind == "x" else None
+
     def has_model(self, name: str) -> bool:
         """Tell whether a model, or a bin `name.1`, `name.2` … of it, is defined here or outwards."""
         return any(
@@ -91,19 +95,14 @@ def parse_circuit(cards: Iterable[Card], file: str) -> Scope:
         For a malformed card, or an undefined model, subcircuit or parameter.
     """
     top = scope = Scope("", None)
-    depth = 0
     for card in cards:
         word = card.keyword
         if word == ".subckt":
             scope = _open(card, scope)
-            depth += 1
-            if depth > _MAX_NESTING:
-                raise NetlistError(f"{card.where}: .subckt nested deeper than {_MAX_NESTING}")
         elif word == ".ends":
             if scope.parent is None:
                 raise NetlistError(f"{card.where}: .ends without .subckt")
             scope = scope.parent
-            depth -= 1
         elif word.startswith("."):
             _define(card, scope)
         elif scope is top:
@@ -130,6 +129,8 @@ def _open(card: Card, parent: Scope) -> Scope:
     if not words:
         raise NetlistError(f"{card.where}: .subckt without a name")
     _require_names(card, words)
+    if len(list(parent.outwards())) > _MAX_NESTING:
+        raise NetlistError(f"{card.where}: .subckt nested deeper than {_MAX_NESTING}")
     name, *ports = words
     if name in parent.subcircuits:
         raise NetlistError(f"{card.where}: subcircuit {name!r} is defined twice")

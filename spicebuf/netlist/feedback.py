@@ -118,7 +118,7 @@ def _flatten(
     for device in scope.devices:
         nodes = tuple(outer(node) for node in device.nodes)
         name = prefix + device.card.keyword
-        child = scope.find_subcircuit(device.model or "") if device.kind == "x" else None
+        child = scope.child_of(device)
         if child is not None:
             inner = dict(zip(child.ports, nodes, strict=True))
             yield from _flatten(child, f"{name}.", inner, depth + 1)

@@ -63,7 +63,7 @@ def _tainted_scopes(component: Scope, thetas: frozenset[str]) -> dict[int, tuple
         tainted = found[id(scope)][1]
         _spread(scope, tainted)
         for device in scope.devices:
-            child = scope.find_subcircuit(device.model or "") if device.kind == "x" else None
+            child = scope.child_of(device)
             if child is None:
                 continue
             passed = {

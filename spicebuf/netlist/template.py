@@ -105,8 +105,13 @@ def read_template(path: Path) -> Template:
         sizes=sizes,
         definitions=definitions,
         states=states,
-        digest=hashlib.sha256("\n".join((scope.name, *definitions)).encode()).hexdigest(),
+        digest=netlist_digest(scope.name, definitions),
     )
+
+
+def netlist_digest(subcircuit: str, definitions: Iterable[str]) -> str:
+    """Return the SHA-256 of what ngspice is told of a component."""
+    return hashlib.sha256("\n".join((subcircuit, *definitions)).encode()).hexdigest()
 
 
 def require_sizes_positive(name: str, prior: Prior, sizes: frozenset[str], where: str) -> None:

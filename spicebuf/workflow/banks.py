@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spicebuf.bank import BLOCK, Bank, Source, open_bank
+from spicebuf.bank import Bank, Source, open_bank
 from spicebuf.deck import Bench, bench
 from spicebuf.entropy import ENUMERATION, MONTE_CARLO
 from spicebuf.errors import InputError, NetlistError
+from spicebuf.netlist import identifiers
 from spicebuf.ngspice import Status, gist, ignored_parameters
 from spicebuf.prior import n_grid_points
 from spicebuf.sweep import Pool, ngspice_version, simulators, sweep, sweep_blocks
@@ -151,7 +152,7 @@ def _require_effect(on: Bench, name: str, ignored: set[str]) -> None:
     """Raise NetlistError if θ goes into a model parameter that ngspice does not know."""
     for card in on.definitions:
         for key, value in re.findall(r"(\w+)=(\{[^{}]*\}|'[^']*'|\w+)", card):
-            used = set(re.findall(r"[a-z_]\w*", value)) & set(on.thetas)
+            used = identifiers(value) & set(on.thetas)
             if card.startswith(".model") and key in ignored and used:
                 raise NetlistError(
                     f"{name}: ngspice ignores {key!r} in {card.split()[1]!r}, so θ {used.pop()!r} has "
@@ -177,15 +178,12 @@ def _source(component: Component, settings: Settings) -> Source:
 def _summary(
     component: Component, bank: Bank, n: int, n_simulated: int, n_damaged: int
 ) -> SweptBank:
-    n_by_status: dict[Status, int] = {}
-    unsimulated: list[Unsimulated] = []
-    first = 0
-    for theta, curves in bank.read(n):
-        for value, count in zip(*np.unique(curves.status, return_counts=True), strict=True):
-            n_by_status[Status(value)] = n_by_status.get(Status(value), 0) + int(count)
-        for row in np.flatnonzero(curves.status != Status.TRUSTED)[: _LISTED - len(unsimulated)]:
-            values = dict(zip(bank.bench.thetas, theta[row].tolist(), strict=True))
-            reason = Status(curves.status[row]).meaning
-            unsimulated.append(Unsimulated(first + int(row), reason, values))
-        first += BLOCK
+    status = bank.status(n)
+    values, counts = np.unique(status, return_counts=True)
+    n_by_status = {Status(v): int(count) for v, count in zip(values, counts, strict=True)}
+    unsimulated = []
+    for row in np.flatnonzero(status != Status.TRUSTED)[:_LISTED].tolist():
+        (theta,) = bank.theta(range(row, row + 1)).tolist()
+        named = dict(zip(bank.bench.thetas, theta, strict=True))
+        unsimulated.append(Unsimulated(row, Status(status[row]).meaning, named))
     return SweptBank(component, bank, n, n_simulated, n_damaged, n_by_status, tuple(unsimulated))

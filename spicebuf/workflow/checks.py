@@ -11,7 +11,7 @@ from spicebuf.deck import bench
 from spicebuf.ngspice import Status, gist
 from spicebuf.sweep import Pool, simulators, sweep
 from spicebuf.system import System
-from spicebuf.workflow.settings import Settings
+from spicebuf.workflow.settings import require_points
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def check_system(
     n_points : int
         Input voltages of a curve, ≥ 2.
     """
-    Settings(n_points=n_points)
+    require_points(n_points)
     system.require_sets()
     with simulators(1) as pool:
         parts = tuple(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from spicebuf.entropy import ENUMERATION, MONTE_CARLO
+from spicebuf.entropy import ENUMERATION, MONTE_CARLO, require_confidence
 from spicebuf.errors import InputError
 
 AUTO = "auto"
@@ -52,25 +52,23 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse settings out of range."""
-        require_at_least("samples", self.n_samples, 1)
-        require_at_least("points", self.n_points, 2)
-        for what, value, most in (
-            ("samples", self.n_samples, MAX_SAMPLES),
-            ("points", self.n_points, MAX_POINTS),
-        ):
-            if value > most:
-                raise InputError(f"{what} = {value} must be at most {most}")
-        require_at_least("seed", self.seed, 0)
-        require_at_least("workers", self.n_workers, 1)
-        if not 0.0 < self.confidence < 1.0:
-            raise InputError(
-                f"confidence = {self.confidence:g} must lie strictly between 0 and 1, e.g. 0.95"
-            )
+        require_between("samples", self.n_samples, 1, MAX_SAMPLES)
+        require_points(self.n_points)
+        require_between("seed", self.seed, 0)
+        require_between("workers", self.n_workers, 1)
+        require_confidence(self.confidence)
         if self.method not in METHODS:
             raise InputError(f"method = {self.method!r} must be one of {', '.join(METHODS)}")
 
 
-def require_at_least(what: str, value: int, least: int) -> None:
-    """Raise InputError if `value` < `least`."""
+def require_points(n_points: int) -> None:
+    """Raise InputError if a curve cannot have `n_points`."""
+    require_between("points", n_points, 2, MAX_POINTS)
+
+
+def require_between(what: str, value: int, least: int, most: int | None = None) -> None:
+    """Raise InputError if `value` < `least` or `value` > `most`."""
     if value < least:
         raise InputError(f"{what} = {value} must be a whole number, at least {least}")
+    if most is not None and value > most:
+        raise InputError(f"{what} = {value} must be at most {most}")
