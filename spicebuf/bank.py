@@ -32,7 +32,7 @@ from spicebuf.sweep import Curves, batch_size
 BLOCK = 256
 """θ per chunk on disk, and the unit in which a killed sweep is resumed."""
 
-FORMAT = 1
+FORMAT = 2
 
 # In the order of writing: rows count once their status is there.
 _ARRAYS = ("theta", "vout", "status")
@@ -239,6 +239,7 @@ def _key(on: Bench, source: Source, ngspice_version: str) -> dict[str, Any]:
         "n_points": on.n_points,
         "branches": list(on.branches),
         "states": list(on.states),
+        "watched": list(on.watched),
         "batch": batch_size(on),
         "options": SOLVER_OPTIONS,
         "ngspice": ngspice_version,

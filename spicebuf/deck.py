@@ -10,9 +10,14 @@ from numpy.typing import NDArray
 from spicebuf.system import Component
 
 # Default tolerances are up to 5 mV off, these 5 µV; tighter ones break convergence (ngspice 39).
-SOLVER_OPTIONS = "reltol=1e-6 vntol=1e-9"
+_RELTOL = 1e-6
+SOLVER_OPTIONS = f"reltol={_RELTOL!r} vntol=1e-9"
 ACCURACY = 1e-5
 """Accuracy promised for circuits without feedback [V]."""
+
+# Less than the 0.5 V below which no voltage limiter of a transistor acts, and far more than what the
+# last iterations of a converging circuit move [V].
+_STILL = 0.25
 
 _NODES = {"in": "in", "vdd": "vdd", "vss": "0"}
 
@@ -48,6 +53,8 @@ class Bench:
     states : tuple of str
         Nodes through which the circuit feeds back on itself. If there are any, it is swept down as
         well as up, and each θ is simulated alone.
+    watched : tuple of str
+        Nodes at field-effect transistors.
     """
 
     definitions: tuple[str, ...]
@@ -59,6 +66,7 @@ class Bench:
     temperature: float
     n_points: int
     states: tuple[str, ...]
+    watched: tuple[str, ...]
 
     @property
     def feedback(self) -> bool:
@@ -89,6 +97,7 @@ def bench(component: Component, vdd: float, temperature: float, n_points: int) -
         temperature=temperature,
         n_points=n_points,
         states=template.states,
+        watched=template.watched,
     )
 
 
@@ -133,8 +142,7 @@ def render_guess(on: Bench, theta: NDArray[np.float64], k: int) -> str:
     guesses = []
     for number, node in enumerate(on.states):
         high = (number >> (k // 2) & 1) ^ (k % 2)
-        name = "out0" if node == "out" else f"x0.{node}"
-        guesses.append(f".nodeset v({name})={on.vdd * high!r}")
+        guesses.append(f".nodeset v({_node(0, node)})={on.vdd * high!r}")
     return _render(on, theta, guesses)
 
 
@@ -174,6 +182,7 @@ def _render(on: Bench, theta: NDArray[np.float64], extra: Sequence[str]) -> str:
             f"vvdd vdd 0 {on.vdd!r}",
             "vin in 0 0",
             *instances,
+            *_watch(on, len(theta)),
             *extra,
             *(f".save v({output})" for output in outputs),
             ".end",
@@ -187,3 +196,30 @@ def _instance(on: Bench, k: int, output: str, theta: Mapping[str, float]) -> str
     ports = " ".join(nodes[port] for port in on.ports)
     values = " ".join(f"{name}={value!r}" for name, value in {**dict(on.fixed), **theta}.items())
     return f"x{k} {ports} {on.subcircuit} {values}".rstrip()
+
+
+def _watch(on: Bench, n: int) -> list[str]:
+    """Write a circuit beside the replicas that lets ngspice converge only once all nodes stand still.
+
+    ngspice 39 takes two equal iterations for a solution, even if its voltage limiters kept a transistor
+    elsewhere: its own test for that is without effect, since `NIiter` overwrites the count of
+    `CKTconvTest`. A level-1 transistor is exactly linear in saturation, so that two iterations are equal
+    there long before the solution: of 4,000 CMOS buffers alone in their decks 24 came out wrong at a
+    point, by up to 40 V. The square of a node's voltage, linearised as all else, differs between two
+    iterations by the square of the node's move in the iteration *before*; so convergence needs two
+    steps in a row in which nothing moved far, and limiters let go after one.
+    """
+    if not on.watched:
+        return []
+    # The squares' sum converges when it changes by less than _RELTOL of its value.
+    offset = _STILL**2 / _RELTOL / n
+    cards = []
+    for k in range(n):
+        nodes = [_node(k, node) for node in on.watched]
+        squares = "+".join(f"v({node})*v({node})" for node in nodes)
+        cards.append(f"bwatch{k} 0 watch i={offset!r}+{squares}")
+    return [*cards, "rwatch watch 0 1"]
+
+
+def _node(k: int, node: str) -> str:
+    return f"out{k}" if node == "out" else f"x{k}.{node}"

@@ -78,6 +78,19 @@ def test_batched_curves_equal_single_ones(
         assert np.abs(alone.vout[0] - together.vout[k]).max() < 2 * ACCURACY
 
 
+def test_ngspice_does_not_stop_before_the_solution(
+    pool: Pool, on_bench: OnBench, random_theta: Theta
+) -> None:
+    """Buffers that came out wrong by volts at one point, with no word from ngspice (see `_watch`)."""
+    on = replace(on_bench("cmos_buffer"), states=("out",))
+    theta = random_theta("cmos_buffer", 1300)[[207, 213, 223, 440, 664, 758, 1223]]
+    found = sweep(on, theta, pool)
+    assert (found.status == Status.TRUSTED).all()
+    up, down = found.vout[:, 0], found.vout[:, 1]
+    assert np.abs(up - down).max() < 2 * ACCURACY
+    assert -0.01 < up.min() < up.max() < 5.01
+
+
 def test_window_comparator_is_high_in_the_middle_only(pool: Pool, on_bench: OnBench) -> None:
     on = on_bench("window_comparator")
     nominal = read_template_nominal("window_comparator")

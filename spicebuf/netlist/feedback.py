@@ -1,15 +1,10 @@
 """Find feedback in a netlist: such a circuit can have two branches and must be simulated alone."""
 
-from collections.abc import Iterator
-from dataclasses import replace
-from itertools import islice
+from collections.abc import Iterator, Sequence
 
 from spicebuf.errors import NetlistError
-from spicebuf.netlist.cards import Card
-from spicebuf.netlist.circuit import Device, Scope
+from spicebuf.netlist.circuit import Device
 
-_MAX_DEVICES = 100_000
-_MAX_DEPTH = 64
 # Terminals that conduct into one another at DC, and those that only control, by device letter.
 # Junctions conduct: base and gate of bipolar and junction transistors are not control alone.
 _CONDUCTING = {"m": (0, 2, 3), "d": (0, 1), "q": (0, 1, 2), "j": (0, 1, 2), "r": (0, 1)}
@@ -17,10 +12,9 @@ _CONDUCTING |= {"l": (0, 1), "v": (0, 1), "e": (0, 1), "h": (0, 1), "b": (0, 1)}
 _CONTROLLING = {"m": (1,), "q": (1,), "j": (1,)}
 
 
-_INSTANCE = Device(Card("", 0, "x"), ())
-
-
-def feedback_nodes(component: Scope, driven: frozenset[str]) -> tuple[str, ...]:
+def feedback_nodes(
+    devices: Sequence[tuple[str, Device]], driven: frozenset[str]
+) -> tuple[str, ...]:
     """Return the nodes through which a circuit feeds back on itself; none if it does not.
 
     Groups of nodes joined by channels and resistors are vertices; a gate is an edge from the group of
@@ -30,8 +24,8 @@ def feedback_nodes(component: Scope, driven: frozenset[str]) -> tuple[str, ...]:
 
     Parameters
     ----------
-    component : Scope
-        The subcircuit of the component.
+    devices : sequence of (str, Device)
+        All devices of the component, by `flatten`.
     driven : frozenset of str
         Ports held by ideal sources (input and supplies): they join no group.
 
@@ -41,12 +35,7 @@ def feedback_nodes(component: Scope, driven: frozenset[str]) -> tuple[str, ...]:
         Controlling nodes on or between cycles, with `x1.` for a node inside the instance `x1`.
     """
     groups = _Groups(driven | {"0", "gnd"})
-    flat = list(islice(_flatten(component, "", {}, 0), _MAX_DEVICES + 1))
-    if len(flat) > _MAX_DEVICES:
-        raise NetlistError(
-            f"subcircuit {component.name!r} has more than {_MAX_DEVICES} devices and instances"
-        )
-    controls = list(_controls(flat, groups))
+    controls = list(_controls(devices, groups))
     edges = {
         (groups.find(control), groups.find(node), control)
         for control, outputs in controls
@@ -62,11 +51,11 @@ def feedback_nodes(component: Scope, driven: frozenset[str]) -> tuple[str, ...]:
 
 
 def _controls(
-    flat: list[tuple[str, Device]], groups: "_Groups"
+    devices: Sequence[tuple[str, Device]], groups: "_Groups"
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Join what conducts; yield each controlling node with the nodes that it drives."""
-    sources = {name: device.nodes for name, device in flat if device.kind == "v"}
-    for _, device in flat:
+    sources = {name: device.nodes for name, device in devices if device.kind == "v"}
+    for _, device in devices:
         conducting = [device.nodes[k] for k in _CONDUCTING.get(device.kind, ())]
         groups.join(conducting)
         outputs = tuple(conducting or device.nodes)
@@ -101,28 +90,3 @@ class _Groups:
         free = [node for node in nodes if node not in self.fixed]
         for node in free[1:]:
             self._parent[self.find(node)] = self.find(free[0])
-
-
-def _flatten(
-    scope: Scope, prefix: str, ports: dict[str, str], depth: int
-) -> Iterator[tuple[str, Device]]:
-    if depth > _MAX_DEPTH:
-        raise NetlistError(f"subcircuit {scope.name!r} contains itself")
-
-    def outer(node: str) -> str:
-        return ports.get(node, node if node in {"0", "gnd"} else prefix + node)
-
-    if depth:
-        # A subcircuit counts even if it is empty: doubling levels of nothing would never end.
-        yield prefix, _INSTANCE
-    for device in scope.devices:
-        nodes = tuple(outer(node) for node in device.nodes)
-        name = prefix + device.card.keyword
-        child = scope.child_of(device)
-        if child is not None:
-            inner = dict(zip(child.ports, nodes, strict=True))
-            yield from _flatten(child, f"{name}.", inner, depth + 1)
-        else:
-            controls = tuple(outer(node) for node in device.controls)
-            sensed = tuple(prefix + source for source in device.sensed)
-            yield name, replace(device, nodes=nodes, controls=controls, sensed=sensed)

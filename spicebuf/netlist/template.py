@@ -10,6 +10,7 @@ from spicebuf.errors import InputError, NetlistError
 from spicebuf.netlist.cards import ThetaLine, read_cards
 from spicebuf.netlist.circuit import BUILT_IN, Scope, parse_circuit
 from spicebuf.netlist.feedback import feedback_nodes
+from spicebuf.netlist.flat import flatten, transistor_nodes
 from spicebuf.netlist.sizes import GUARD, guard_sizes
 from spicebuf.prior import Prior, parse_prior
 from spicebuf.spice_number import is_number, parse_number
@@ -52,6 +53,8 @@ class Template:
         The cards for ngspice, lower case, includes in place.
     states : tuple of str
         Nodes through which the circuit feeds back on itself and may keep a state.
+    watched : tuple of str
+        Nodes at field-effect transistors, whose convergence needs a second look (see `deck`).
     digest : str
         SHA-256 of the definitions.
     """
@@ -64,6 +67,7 @@ class Template:
     sizes: frozenset[str]
     definitions: tuple[str, ...]
     states: tuple[str, ...]
+    watched: tuple[str, ...]
     digest: str
 
     @property
@@ -92,7 +96,8 @@ def read_template(path: Path) -> Template:
     for spec in thetas.values():
         require_sizes_positive(spec.name, spec.prior, sizes, where)
         _require_nominal(spec, where)
-    states = feedback_nodes(scope, frozenset(scope.ports) - {"out"})
+    devices, driven = flatten(scope), frozenset(scope.ports) - {"out"}
+    states = feedback_nodes(devices, driven)
     _require_used(thetas.values(), [card.text for card in cards if card != scope.card], where)
     guards = [GUARD] if guarded else []
     definitions = (*guards, *(guarded.get(card, card.text) for card in cards))
@@ -105,6 +110,7 @@ def read_template(path: Path) -> Template:
         sizes=sizes,
         definitions=definitions,
         states=states,
+        watched=transistor_nodes(devices, driven),
         digest=netlist_digest(scope.name, definitions),
     )
 
