@@ -1,8 +1,10 @@
 """Transfer curves × APIs → margins, verdicts and witnesses, for a whole bank at once."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
+from functools import reduce
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,8 @@ from spicebuf.deck import ACCURACY
 from spicebuf.ngspice import Status
 from spicebuf.sweep import Curves
 
-Floats = NDArray[np.float64]
+Floats: TypeAlias = NDArray[np.float64]
+_Targets: TypeAlias = Sequence[tuple[float, float]]
 
 # A grid voltage is one rounding away from the edge that it was meant to be.
 _SAME_VOLTAGE = 1e-9
@@ -53,27 +56,10 @@ class Checks:
         unsimulated.
     verdict : array of uint8, shape (n,)
         A `Verdict` for every curve.
-    witness_logic, witness_branch : array of int, shape (n,)
-        Index of the logical value and of the branch that attain the margin.
-    witness_vin, witness_vout : array of float, shape (n,)
-        Input and output that attain the margin [V].
     """
 
     margin: Floats
     verdict: NDArray[np.uint8]
-    witness_logic: NDArray[np.int64]
-    witness_branch: NDArray[np.int64]
-    witness_vin: Floats
-    witness_vout: Floats
-
-    def witness(self, k: int, logical_values: Sequence[str], branches: Sequence[str]) -> Witness:
-        """Return the witness of curve `k` in words and volts."""
-        return Witness(
-            logical_values[self.witness_logic[k]],
-            float(self.witness_vin[k]),
-            float(self.witness_vout[k]),
-            branches[self.witness_branch[k]],
-        )
 
 
 def check_curves(curves: Curves, vin: Floats, api_in: Api, api_out: Api, vdd: float) -> Checks:
@@ -96,34 +82,58 @@ def check_curves(curves: Curves, vin: Floats, api_in: Api, api_out: Api, vdd: fl
     vdd : float
         Supply [V]; edges on a rail do not bind.
     """
-    vout = curves.vout
-    n, n_branches, _ = vout.shape
-    continuous = n_branches == 1
-    parts: list[_Part] = []
-    certain, cautious = np.full(n, np.inf), np.full(n, np.inf)
-    for index, logic, low, high in _intervals(api_in):
-        targets = api_out.sets[logic].binding_edges(vdd)
-        stretch = _stretch(vin, low, high)
-        inside, outside = vout[:, :, stretch.inside], vout[:, :, stretch.outside]
-        at_edges = vout[:, :, stretch.below] * (1.0 - stretch.part)
-        at_edges += vout[:, :, stretch.below + 1] * stretch.part
-        samples = np.concatenate([inside, at_edges], axis=2)
-        wider = np.concatenate([inside, outside], axis=2)
-        margins = _margins(samples, targets, one_interval=continuous)
-        parts.append(_Part(index, np.append(vin[stretch.inside], stretch.edges), samples, margins))
-        if stretch.inside.size:
-            proven = _least(_margins(inside, targets, one_interval=continuous))
+    n, n_branches, _ = curves.vout.shape
+    margin, certain, cautious = (np.full(n, np.inf) for _ in range(3))
+    for stretch in _stretches(vin, api_in):
+        targets = api_out.sets[stretch.logic].binding_edges(vdd)
+        inside, outside = stretch.inside_of(curves.vout), stretch.outside_of(curves.vout)
+        image, edges = _image(inside), stretch.at_edges(curves.vout)
+        if n_branches == 1 or len(targets) == 1:
+            proven, seen = _fit(image, targets), _fit(_join(image, _image(edges)), targets)
         else:
-            proven = _least(_best_between(outside, targets))
-        certain = np.minimum(certain, proven)
+            proven = _each_fit(inside, targets)
+            seen = np.minimum(proven, _each_fit(edges, targets))
+        if not inside.shape[2]:
+            proven = _best_between(_image(outside), targets)
+        margin = np.minimum(margin, seen.min(axis=1))
+        certain = np.minimum(certain, proven.min(axis=1))
         # Whether a branch jumped over a gap or crossed it, samples cannot tell: be cautious.
-        cautious = np.minimum(cautious, _least(_margins(wider, targets, one_interval=True)))
-    least = _smallest(parts, n)
+        wider = _fit(_join(image, _image(outside)), targets)
+        cautious = np.minimum(cautious, wider.min(axis=1))
     verdict = np.full(n, Verdict.BORDERLINE, dtype=np.uint8)
-    verdict[(least.margin > ACCURACY) & (cautious >= 0.0)] = Verdict.SATISFIED
+    verdict[(margin > ACCURACY) & (cautious >= 0.0)] = Verdict.SATISFIED
     verdict[certain < -ACCURACY] = Verdict.VIOLATED
     verdict[curves.status != Status.TRUSTED] = Verdict.UNSIMULATED
-    return replace(least, verdict=verdict)
+    return Checks(margin, verdict)
+
+
+def find_witness(
+    vout: Floats, vin: Floats, api_in: Api, api_out: Api, branches: Sequence[str], vdd: float
+) -> Witness:
+    """Find where one curve attains its margin.
+
+    Parameters
+    ----------
+    vout : array of float, shape (n_branches, n_points)
+        Outputs [V].
+    branches : sequence of str
+        Names of the sweep directions; the rest as in `check_curves`.
+    """
+    found: list[tuple[float, Witness]] = []
+    for stretch in _stretches(vin, api_in):
+        low, high = np.array(api_out.sets[stretch.logic].binding_edges(vdd)).T[..., np.newaxis]
+        inputs = np.append(vin[stretch.inside], stretch.edges)
+        one = vout[np.newaxis]
+        outputs = np.concatenate([stretch.inside_of(one), stretch.at_edges(one)], axis=2)[0]
+        for branch, output in zip(branches, outputs, strict=True):
+            distance = np.minimum(output - low, high - output)
+            # The image of an interval under a continuous curve lies in the interval that suits it best.
+            best = distance[distance.min(axis=1).argmax()]
+            distance = best if len(branches) == 1 else distance.max(axis=0)
+            k = int(distance.argmin())
+            witness = Witness(stretch.logic, float(inputs[k]), float(output[k]), branch)
+            found.append((float(distance[k]), witness))
+    return min(found, key=lambda pair: pair[0])[1]
 
 
 @dataclass(frozen=True)
@@ -134,80 +144,71 @@ class _Stretch:
     one beyond it, `edges` the edge [V], `below` the point under it and `part` its way to the next.
     """
 
-    inside: NDArray[np.int64]
+    logic: str
+    inside: slice
     outside: NDArray[np.int64]
     edges: Floats
     below: NDArray[np.int64]
     part: Floats
 
+    def inside_of(self, vout: Floats) -> Floats:
+        return vout[:, :, self.inside]
 
-@dataclass(frozen=True)
-class _Part:
-    """Samples over one input interval: shapes (n_samples,) and twice (n, n_branches, n_samples)."""
+    def outside_of(self, vout: Floats) -> Floats:
+        return vout[:, :, self.outside]
 
-    logic: int
-    vin: Floats
-    vout: Floats
-    margins: Floats
-
-
-def _intervals(api: Api) -> Iterator[tuple[int, str, float, float]]:
-    for index, (logic, voltages) in enumerate(api.sets.items()):
-        for low, high in voltages.intervals:
-            yield index, logic, low, high
+    def at_edges(self, vout: Floats) -> Floats:
+        return vout[:, :, self.below] * (1.0 - self.part) + vout[:, :, self.below + 1] * self.part
 
 
-def _stretch(vin: Floats, low: float, high: float) -> _Stretch:
+def _stretches(vin: Floats, api: Api) -> Iterator[_Stretch]:
     same = _SAME_VOLTAGE * max(1.0, float(vin[-1]))
-    inside = np.flatnonzero((vin >= low - same) & (vin <= high + same))
-    off_grid = [edge for edge in dict.fromkeys((low, high)) if np.min(np.abs(vin - edge)) > same]
-    edges = np.array(off_grid, dtype=np.float64)
-    below = np.searchsorted(vin, edges) - 1
-    part = (edges - vin[below]) / (vin[below + 1] - vin[below])
-    neighbours = np.union1d(below, below + 1)
-    return _Stretch(inside, np.setdiff1d(neighbours, inside), edges, below, part)
+    for logic, voltages in api.sets.items():
+        for low, high in voltages.intervals:
+            first, stop = np.searchsorted(vin, [low - same, high + same])
+            off_grid = [
+                edge for edge in dict.fromkeys((low, high)) if np.min(np.abs(vin - edge)) > same
+            ]
+            edges = np.array(off_grid, dtype=np.float64)
+            below = np.searchsorted(vin, edges) - 1
+            part = (edges - vin[below]) / (vin[below + 1] - vin[below])
+            outside = np.setdiff1d(np.union1d(below, below + 1), np.arange(first, stop))
+            yield _Stretch(logic, slice(int(first), int(stop)), outside, edges, below, part)
 
 
-def _margins(vout: Floats, targets: Sequence[tuple[float, float]], *, one_interval: bool) -> Floats:
-    """Return signed distances into the target set, shape of `vout`: (n, n_branches, n_samples) [V].
+_Image: TypeAlias = tuple[Floats, Floats]
+"""Least and greatest output of each curve and branch, shape (n, n_branches) [V]."""
 
-    With `one_interval`, all samples of a branch are measured against the one interval that suits them
-    best: the image of an interval under a continuous curve is connected.
+
+def _image(vout: Floats) -> _Image:
+    low, high = vout.min(axis=2, initial=np.inf), vout.max(axis=2, initial=-np.inf)
+    return low.astype(np.float64), high.astype(np.float64)
+
+
+def _join(a: _Image, b: _Image) -> _Image:
+    return np.minimum(a[0], b[0]), np.maximum(a[1], b[1])
+
+
+def _fit(image: _Image, targets: _Targets) -> Floats:
+    """Return the margins of images in the one interval that suits each best, (n, n_branches) [V].
+
+    The image of an interval under a continuous curve is connected.
     """
-    low, high = np.array(targets).T
-    each = np.minimum(vout[..., np.newaxis] - low, high - vout[..., np.newaxis])
-    if not one_interval:
-        return np.asarray(each.max(axis=-1))
-    best = each.min(axis=2, initial=np.inf).argmax(axis=-1)
-    return np.take_along_axis(each, best[:, :, np.newaxis, np.newaxis], axis=-1)[..., 0]
+    least, greatest = image
+    return _best(np.minimum(least - low, high - greatest) for low, high in targets)
 
 
-def _best_between(vout: Floats, targets: Sequence[tuple[float, float]]) -> Floats:
+def _each_fit(vout: Floats, targets: _Targets) -> Floats:
+    """Return the least margin of samples that may each lie in another interval, (n, n_branches) [V]."""
+    each = _best(np.minimum(vout - low, high - vout) for low, high in targets)
+    return np.asarray(each.min(axis=2, initial=np.inf))
+
+
+def _best_between(image: _Image, targets: _Targets) -> Floats:
     """Return the best margin that any output between the samples of a branch could have [V]."""
-    least, greatest = vout.min(axis=2, keepdims=True), vout.max(axis=2, keepdims=True)
-    return np.asarray(
-        np.max([np.minimum(greatest - low, high - least) for low, high in targets], axis=0)
-    )
+    least, greatest = image
+    return _best(np.minimum(greatest - low, high - least) for low, high in targets)
 
 
-def _least(margins: Floats) -> Floats:
-    return np.asarray(margins.min(axis=(1, 2), initial=np.inf))
-
-
-def _smallest(parts: Sequence[_Part], n: int) -> Checks:
-    """Find each curve's least margin and what attains it."""
-    margins = np.concatenate([part.margins for part in parts], axis=2)
-    vout = np.concatenate([part.vout for part in parts], axis=2)
-    vin = np.concatenate([part.vin for part in parts])
-    logic = np.concatenate([np.full(len(part.vin), part.logic) for part in parts])
-    n_samples = len(vin)
-    where = margins.reshape(n, -1).argmin(axis=1)
-    curve, sample = np.arange(n), where % n_samples
-    return Checks(
-        margin=margins.reshape(n, -1)[curve, where],
-        verdict=np.empty(n, dtype=np.uint8),
-        witness_logic=logic[sample],
-        witness_branch=where // n_samples,
-        witness_vin=vin[sample],
-        witness_vout=vout.reshape(n, -1)[curve, where],
-    )
+def _best(margins: Iterator[Floats]) -> Floats:
+    return reduce(np.maximum, margins)

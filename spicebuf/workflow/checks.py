@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spicebuf.api import noise_margins
-from spicebuf.check import Verdict, Witness, check_curves
+from spicebuf.check import Verdict, Witness, check_curves, find_witness
 from spicebuf.deck import bench
 from spicebuf.ngspice import Status, gist
 from spicebuf.sweep import Pool, simulators, sweep
@@ -84,6 +84,6 @@ def _check_component(
         words = gist(curves.words.get(0, ""))
         reason = f"{status.meaning}: {words}" if words else status.meaning
         return ComponentCheck(component.name, Verdict.UNSIMULATED, None, None, reason, theta)
-    witness = checks.witness(0, tuple(api_in.sets), on.branches)
+    witness = find_witness(curves.vout[0], on.vin, api_in, api_out, on.branches, system.vdd)
     verdict, margin = Verdict(checks.verdict[0]), float(checks.margin[0])
     return ComponentCheck(component.name, verdict, margin, witness, None, theta)
