@@ -11,7 +11,7 @@ import json
 import re
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,59 +20,29 @@ from typing import Any, Literal
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import Crc32cCodec, ZstdCodec
+from zarr.codecs import Crc32cCodec
 
-from spicebuf.deck import SOLVER_OPTIONS, Bench
+from spicebuf.deck import LADDER, SOLVER_OPTIONS, Bench
 from spicebuf.errors import BankError
 from spicebuf.netlist import netlist_digest
 from spicebuf.ngspice import Status
-from spicebuf.prior import Prior, draw, grid_points
-from spicebuf.sweep import Curves, batch_size
-
-BLOCK = 256
-"""θ per chunk on disk, and the unit in which a killed sweep is resumed."""
+from spicebuf.simulate import Curves
+from spicebuf.source import Source
 
 FORMAT = 2
 
 # In the order of writing: rows count once their status is there.
-_ARRAYS = ("theta", "vout", "status")
+_ARRAYS = ("theta", "vout", "attempt", "status")
+
+# Large enough to be read at the speed of the disk, small enough to lose little when killed.
+_CHUNK_BYTES = 2 << 20
+_MOST_ROWS = 4096
+# Half a digit of it is 0.24 µV at 5 V, far below the accuracy of a simulation.
+_VOLTS = "float32"
+_LEAST_ROWS = 16
 
 # Codecs and zarr raise many kinds of errors on bytes that are not what was written.
 _DAMAGE = (ValueError, TypeError, KeyError, AttributeError, RuntimeError)
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where the θ of a bank come from: independent draws, or every point of a grid in turn.
-
-    Attributes
-    ----------
-    method : str
-        ``"monte-carlo"`` or ``"enumeration"``.
-    priors : mapping of str to Prior
-    seed : int or None
-        Of the draws; None for a grid, which needs none.
-    stream : str
-        Makes the draws of components of one system independent of one another.
-    """
-
-    method: str
-    priors: Mapping[str, Prior]
-    seed: int | None
-    stream: str
-
-    def theta(self, first: int, stop: int) -> NDArray[np.float64]:
-        """Return θ number `first` to `stop - 1`; `first` must be a multiple of BLOCK."""
-        priors = list(self.priors.values())
-        if self.seed is None:
-            return grid_points(priors, first, stop)
-        stream = int.from_bytes(hashlib.sha256(self.stream.encode()).digest()[:8], "big")
-        blocks = range(first // BLOCK, -(-stop // BLOCK))
-        drawn = [
-            draw(priors, BLOCK, np.random.default_rng([self.seed, stream, block]))
-            for block in blocks
-        ]
-        return np.concatenate(drawn)[: stop - first]
 
 
 @dataclass(frozen=True)
@@ -89,10 +59,22 @@ class Bank:
         """Number of θ that the bank has room for; some may still be pending."""
         return int(self._array("status").shape[0])
 
+    @property
+    def block(self) -> int:
+        """θ per chunk on disk, and the unit in which a killed sweep is resumed: a power of two."""
+        size = len(self.bench.branches) * self.bench.n_points * np.dtype(_VOLTS).itemsize
+        rows = max(_LEAST_ROWS, min(_MOST_ROWS, _CHUNK_BYTES // size))
+        return int(2 ** (rows.bit_length() - 1))
+
     def status(self, n: int) -> NDArray[np.uint8]:
         """Return the `Status` of the first `n` θ."""
         with self.guarded():
             return np.asarray(self._array("status")[:n])
+
+    def attempt(self, n: int) -> NDArray[np.uint8]:
+        """Return by which attempt (see `Curves`) the first `n` θ ended."""
+        with self.guarded():
+            return np.asarray(self._array("attempt")[:n])
 
     def pending(self, n: int) -> list[range]:
         """Return the rows among the first `n` that are still to be simulated, at most a block each.
@@ -100,22 +82,22 @@ class Bank:
         Rows begin and, where θ are drawn, end with a whole deck, so that a curve depends neither on
         `n` nor on where an earlier sweep stopped; rows beyond the bank's end are not stored.
         """
-        size = batch_size(self.bench)
+        size = self.bench.batch
         status = self.status(n)
         rows = []
-        for first in range(0, n, BLOCK):
-            missing = np.flatnonzero(status[first : first + BLOCK] == Status.PENDING)
+        for first in range(0, n, self.block):
+            missing = np.flatnonzero(status[first : first + self.block] == Status.PENDING)
             if len(missing):
-                stop = min(first + BLOCK, n)
+                stop = min(first + self.block, n)
                 if self.source.seed is not None:
-                    stop = -(-stop // size) * size
+                    whole = -(-(stop - first) // size) * size
+                    stop = first + min(self.block, whole)
                 rows.append(range(first + int(missing[0]) // size * size, stop))
         return rows
 
     def theta(self, rows: range) -> NDArray[np.float64]:
-        """Return the θ of some rows within one block."""
-        block = rows.start // BLOCK * BLOCK
-        return self.source.theta(block, rows.stop)[rows.start - block :]
+        """Return the θ of some rows."""
+        return self.source.theta(rows.start, rows.stop)
 
     def write(self, rows: range, theta: NDArray[np.float64], curves: Curves) -> None:
         """Store finished rows, their status last: rows cut short stay pending."""
@@ -123,27 +105,31 @@ class Bank:
         place = slice(rows.start, rows.start + n)
         with self.guarded():
             self._array("theta", "r+")[place] = theta[:n]
-            self._array("vout", "r+")[place] = curves.vout[:n]
+            self._array("vout", "r+")[place] = curves.vout[:n].astype(_VOLTS)
+            self._array("attempt", "r+")[place] = curves.attempt[:n]
             self._array("status", "r+")[place] = curves.status[:n]
 
-    def read(self, n: int) -> Iterator[tuple[NDArray[np.float64], Curves]]:
-        """Yield θ and curves of the first `n`, block by block."""
+    def read(self, n: int) -> Iterator[Curves]:
+        """Yield the curves of the first `n` θ, block by block, however many there are."""
         with self.guarded():
             arrays = self._arrays()
-        for first in range(0, n, BLOCK):
+        for first in range(0, n, self.block):
             with self.guarded():
-                yield _read_block(arrays, slice(first, min(first + BLOCK, n)))
+                yield _read_block(arrays, slice(first, min(first + self.block, n)))
 
     def drop_damaged(self, n: int) -> int:
         """Make blocks pending again that do not read as they were written; return how many."""
         n_dropped = 0
         with self.guarded():
             arrays = self._arrays()
-        for block in range(-(-n // BLOCK)):
+        for block, first in enumerate(range(0, n, self.block)):
+            rows = slice(first, min(first + self.block, n))
             # What the disk refuses to read is not damaged and must not be thrown away.
             with self.guarded():
                 try:
-                    _read_block(arrays, slice(block * BLOCK, min((block + 1) * BLOCK, n)))
+                    trusted = _read_block(arrays, rows).status == Status.TRUSTED
+                    if np.isnan(np.asarray(arrays["theta"][rows])[trusted]).any():
+                        raise ValueError(_missing(rows))
                 except _DAMAGE:
                     for name in reversed(_ARRAYS):
                         _remove(self.path / name / "c" / f"{block}")
@@ -190,20 +176,23 @@ class Bank:
                 words = f"damaged ({error}); delete the folder to simulate it again"
             raise BankError(f"bank {self.path}: {words}") from error
 
-    def _arrays(self) -> list[Any]:
-        return [self._array(name) for name in _ARRAYS]
+    def _arrays(self) -> dict[str, Any]:
+        return {name: self._array(name) for name in _ARRAYS}
 
     def _array(self, name: str, mode: Literal["r", "r+"] = "r") -> Any:  # noqa: ANN401 (untyped)
         return zarr.open_array(self.path / name, mode=mode)
 
 
-def _read_block(arrays: Sequence[Any], rows: slice) -> tuple[NDArray[np.float64], Curves]:
-    theta, vout, status = (np.asarray(array[rows]) for array in arrays)
+def _read_block(arrays: Mapping[str, Any], rows: slice) -> Curves:
+    vout, attempt, status = (np.asarray(arrays[name][rows]) for name in _ARRAYS[1:])
     # A chunk that is gone reads as its fill value.
-    trusted = status == Status.TRUSTED
-    if np.isnan(vout[trusted]).any() or np.isnan(theta[trusted]).any():
-        raise ValueError(f"trusted values are missing in rows {rows.start} to {rows.stop - 1}")
-    return theta, Curves(vout, status)
+    if np.isnan(vout[status == Status.TRUSTED, 0, 0]).any():
+        raise ValueError(_missing(rows))
+    return Curves(vout, status, attempt)
+
+
+def _missing(rows: slice) -> str:
+    return f"trusted values are missing in rows {rows.start} to {rows.stop - 1}"
 
 
 def open_bank(folder: Path, on: Bench, source: Source, ngspice_version: str, n: int) -> Bank:
@@ -224,6 +213,7 @@ def open_bank(folder: Path, on: Bench, source: Source, ngspice_version: str, n: 
         with bank.locked():
             if not (bank.path / "zarr.json").exists():
                 _create(bank, key)
+            _clear(bank)
             _grow(bank, n)
     return bank
 
@@ -240,8 +230,9 @@ def _key(on: Bench, source: Source, ngspice_version: str) -> dict[str, Any]:
         "branches": list(on.branches),
         "states": list(on.states),
         "watched": list(on.watched),
-        "batch": batch_size(on),
+        "batch": on.batch,
         "options": SOLVER_OPTIONS,
+        "ladder": [[rung.options, rung.fineness] for rung in LADDER],
         "ngspice": ngspice_version,
         "method": source.method,
         "seed": source.seed,
@@ -252,14 +243,19 @@ def _key(on: Bench, source: Source, ngspice_version: str) -> dict[str, Any]:
 def _create(bank: Bank, key: Mapping[str, Any]) -> None:
     on = bank.bench
     n_branches, n_thetas = len(on.branches), len(on.thetas)
-    attributes = {
+    attempts = {
+        "meaning": "0 with its batch, 1 alone, 2 and more: rungs of the ladder in the bank's key"
+    }
+    statuses = {
         "flag_values": [int(status) for status in Status],
         "flag_meanings": " ".join(status.name.lower() for status in Status),
     }
     group = zarr.open_group(bank.path.with_suffix(".creating"), mode="w")
-    _new(group, "theta", (n_thetas,), ("sample", "parameter"), np.nan)
-    _new(group, "vout", (n_branches, on.n_points), ("sample", "branch", "vin"), np.nan, units="V")
-    _new(group, "status", (), ("sample",), int(Status.PENDING), dtype="uint8", **attributes)
+    rows, dims = bank.block, ("sample", "branch", "vin")
+    _new(group, "theta", (rows, n_thetas), ("sample", "parameter"), np.nan)
+    _new(group, "vout", (rows, n_branches, on.n_points), dims, np.nan, dtype=_VOLTS, units="V")
+    _new(group, "attempt", (rows,), ("sample",), 0, dtype="uint8", **attempts)
+    _new(group, "status", (rows,), ("sample",), int(Status.PENDING), dtype="uint8", **statuses)
     _label(group, "vin", on.vin.tolist(), "float64", units="V")
     _label(group, "branch", list(on.branches), "str")
     _label(group, "parameter", list(on.thetas), "str")
@@ -271,7 +267,7 @@ def _create(bank: Bank, key: Mapping[str, Any]) -> None:
 def _new(
     group: zarr.Group,
     name: str,
-    shape: tuple[int, ...],
+    chunks: tuple[int, ...],
     dims: tuple[str, ...],
     fill: float,
     dtype: str = "float64",
@@ -279,11 +275,12 @@ def _new(
 ) -> None:
     group.create_array(
         name,
-        shape=(0, *shape),
-        chunks=(BLOCK, *(max(1, size) for size in shape)),
+        shape=(0, *chunks[1:]),
+        chunks=tuple(max(1, size) for size in chunks),
         dtype=dtype,
         fill_value=fill,
-        compressors=[ZstdCodec(), Crc32cCodec()],
+        # Voltages hardly compress: a fifth smaller would be three times slower to read.
+        compressors=[Crc32cCodec()],
         dimension_names=dims,
         attributes=attributes,
     )
@@ -305,6 +302,12 @@ def _label(
         attributes=attributes,
     )
     array[:] = np.array(values, dtype=object if dtype == "str" else dtype)
+
+
+def _clear(bank: Bank) -> None:
+    """Remove what a killed writer left behind; the bank must be locked."""
+    for left in bank.path.rglob("*.partial"):
+        left.unlink()
 
 
 def _grow(bank: Bank, n: int) -> None:

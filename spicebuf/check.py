@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spicebuf.api import Api
 from spicebuf.deck import ACCURACY
 from spicebuf.ngspice import Status
-from spicebuf.sweep import Curves
+from spicebuf.simulate import Curves, Volts
 
 Floats: TypeAlias = NDArray[np.float64]
 _Targets: TypeAlias = Sequence[tuple[float, float]]
@@ -108,7 +108,7 @@ def check_curves(curves: Curves, vin: Floats, api_in: Api, api_out: Api, vdd: fl
 
 
 def find_witness(
-    vout: Floats, vin: Floats, api_in: Api, api_out: Api, branches: Sequence[str], vdd: float
+    vout: Volts, vin: Floats, api_in: Api, api_out: Api, branches: Sequence[str], vdd: float
 ) -> Witness:
     """Find where one curve attains its margin.
 
@@ -151,13 +151,13 @@ class _Stretch:
     below: NDArray[np.int64]
     part: Floats
 
-    def inside_of(self, vout: Floats) -> Floats:
+    def inside_of(self, vout: Volts) -> Volts:
         return vout[:, :, self.inside]
 
-    def outside_of(self, vout: Floats) -> Floats:
+    def outside_of(self, vout: Volts) -> Volts:
         return vout[:, :, self.outside]
 
-    def at_edges(self, vout: Floats) -> Floats:
+    def at_edges(self, vout: Volts) -> Volts:
         return vout[:, :, self.below] * (1.0 - self.part) + vout[:, :, self.below + 1] * self.part
 
 
@@ -180,7 +180,7 @@ _Image: TypeAlias = tuple[Floats, Floats]
 """Least and greatest output of each curve and branch, shape (n, n_branches) [V]."""
 
 
-def _image(vout: Floats) -> _Image:
+def _image(vout: Volts) -> _Image:
     low, high = vout.min(axis=2, initial=np.inf), vout.max(axis=2, initial=-np.inf)
     return low.astype(np.float64), high.astype(np.float64)
 
@@ -198,7 +198,7 @@ def _fit(image: _Image, targets: _Targets) -> Floats:
     return _best(np.minimum(least - low, high - greatest) for low, high in targets)
 
 
-def _each_fit(vout: Floats, targets: _Targets) -> Floats:
+def _each_fit(vout: Volts, targets: _Targets) -> Floats:
     """Return the least margin of samples that may each lie in another interval, (n, n_branches) [V]."""
     each = _best(np.minimum(vout - low, high - vout) for low, high in targets)
     return np.asarray(each.min(axis=2, initial=np.inf))
@@ -210,5 +210,5 @@ def _best_between(image: _Image, targets: _Targets) -> Floats:
     return _best(np.minimum(greatest - low, high - least) for low, high in targets)
 
 
-def _best(margins: Iterator[Floats]) -> Floats:
-    return reduce(np.maximum, margins)
+def _best(margins: Iterator[Volts]) -> Floats:
+    return reduce(np.maximum, margins).astype(np.float64)

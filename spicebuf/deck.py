@@ -1,7 +1,8 @@
 """Many θ of one component → one ngspice deck."""
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,38 @@ ACCURACY = 1e-5
 # last iterations of a converging circuit move [V].
 _STILL = 0.25
 
+LIGHT_BATCH, HEAVY_BATCH = 16, 4
+"""θ in one deck of simple transistors, and of others such as BSIM's: near the measured best."""
+
+MAX_BATCH = 256
+_LIGHT_LEVELS = frozenset({1, 2, 3, 6, 9})
+_LEVEL = re.compile(r"\blevel=\{?(\d+)")
+
 _NODES = {"in": "in", "vdd": "vdd", "vss": "0"}
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One way to try again a θ that ngspice found no trustworthy curve for.
+
+    Attributes
+    ----------
+    options : str
+        Solver options beyond `SOLVER_OPTIONS`; tolerances stay what they are.
+    fineness : int
+        Steps of the sweep for each step of the grid: nearer starting points for every solution.
+    """
+
+    options: str
+    fineness: int = 1
+
+
+LADDER = (
+    Rung("itl1=2000 itl2=2000"),
+    Rung("itl1=2000 itl2=2000", fineness=8),
+    Rung("itl1=2000 itl2=2000 gminsteps=20 srcsteps=20", fineness=8),
+)
+"""Tried in turn: more Newton iterations, smaller steps, and stepping of gmin and sources as in SPICE3."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +87,8 @@ class Bench:
         well as up, and each θ is simulated alone.
     watched : tuple of str
         Nodes at field-effect transistors.
+    batch : int
+        θ in one deck.
     """
 
     definitions: tuple[str, ...]
@@ -67,6 +101,7 @@ class Bench:
     n_points: int
     states: tuple[str, ...]
     watched: tuple[str, ...]
+    batch: int
 
     @property
     def feedback(self) -> bool:
@@ -84,9 +119,24 @@ class Bench:
         return ("up", "down") if self.feedback else ("up",)
 
 
-def bench(component: Component, vdd: float, temperature: float, n_points: int) -> Bench:
-    """Put a component on the bench with all its priors' parameters as θ."""
+def bench(
+    component: Component,
+    vdd: float,
+    temperature: float,
+    n_points: int,
+    batch: int | None = None,
+) -> Bench:
+    """Put a component on the bench with all its priors' parameters as θ.
+
+    A deck holds `batch` θ, by default what measured best: loading is amortised, and no θ waits long for
+    another to converge. Circuits with feedback disturb one another, whatever the tolerances, and always
+    go alone.
+    """
     template = component.template
+    if template.feedback:
+        batch = 1
+    elif batch is None:
+        batch = LIGHT_BATCH if model_levels(template.definitions) <= _LIGHT_LEVELS else HEAVY_BATCH
     return Bench(
         definitions=template.definitions,
         subcircuit=template.name,
@@ -98,7 +148,14 @@ def bench(component: Component, vdd: float, temperature: float, n_points: int) -
         n_points=n_points,
         states=template.states,
         watched=template.watched,
+        batch=batch,
     )
+
+
+def model_levels(definitions: Iterable[str]) -> set[int]:
+    """Return the levels that a netlist's models name."""
+    models = (card for card in definitions if card.startswith(".model"))
+    return {int(level) for card in models for level in _LEVEL.findall(card)}
 
 
 def output_names(n: int) -> list[str]:
@@ -106,24 +163,27 @@ def output_names(n: int) -> list[str]:
     return [f"out{k}" for k in range(n)]
 
 
-def render(on: Bench, theta: NDArray[np.float64]) -> str:
+def render(on: Bench, theta: NDArray[np.float64], rung: Rung | None = None) -> str:
     """Write the deck that holds one replica of the component for each θ.
 
     Parameters
     ----------
     theta : array of float, shape (n, len(bench.thetas))
+    rung : Rung, optional
+        Of the ladder.
 
     Returns
     -------
     str
         A whole deck: title first, `.end` last, input source `vin`, outputs saved as `output_names`.
     """
-    return _render(on, theta, [])
+    return _render(on, theta, [] if rung is None else [f".options {rung.options}"])
 
 
-def branch_sweeps(on: Bench) -> list[Sweep]:
-    """Return the sweeps of a transfer curve, one per branch."""
-    return [_up(on.vin), _down(on.vin)][: len(on.branches)]
+def branch_sweeps(on: Bench, fineness: int = 1) -> list[Sweep]:
+    """Return the sweeps of a transfer curve, one per branch, in `fineness` steps per grid step."""
+    vin = np.linspace(0.0, on.vdd, (on.n_points - 1) * fineness + 1)
+    return [_up(vin), _down(vin)][: len(on.branches)]
 
 
 def n_guesses(on: Bench) -> int:

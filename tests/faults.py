@@ -11,7 +11,7 @@ import numpy as np
 
 from spicebuf.deck import Sweep
 from spicebuf.ngspice import DeckResult, Engine
-from spicebuf.sweep import Curves, Job, run_job
+from spicebuf.simulate import Curves, Job, run_job
 from spicebuf.workers import deadline
 
 VIN = np.linspace(0.0, 5.0, 11)

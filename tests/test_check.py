@@ -1,5 +1,7 @@
 """Margins, verdicts and witnesses on curves whose answers are known."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 from spicebuf.api import Api
 from spicebuf.check import Verdict, Witness, check_curves, find_witness
 from spicebuf.ngspice import Status
-from spicebuf.sweep import Curves
+from spicebuf.simulate import Curves
 from spicebuf.voltages import VoltageSet
 
 VIN = np.linspace(0.0, 5.0, 101)
@@ -21,7 +23,11 @@ def api(zero: str, one: str) -> Api:
 
 
 def curves(*branches: NDArray[np.float64]) -> Curves:
-    return Curves(np.array([branches]), np.array([Status.TRUSTED], dtype=np.uint8))
+    return trust(np.array([branches]), [Status.TRUSTED])
+
+
+def trust(vout: NDArray[np.float64], status: Sequence[int]) -> Curves:
+    return Curves(vout, np.array(status, dtype=np.uint8), np.zeros(len(status), dtype=np.uint8))
 
 
 def verdict(found: Curves, api_in: Api, api_out: Api) -> Verdict:
@@ -113,7 +119,7 @@ def test_a_margin_below_the_accuracy_is_borderline(offset: float) -> None:
 
 
 def test_an_untrusted_curve_is_unsimulated_whatever_it_holds() -> None:
-    found = Curves(np.full((1, 1, 101), np.nan), np.array([Status.CRASHED], dtype=np.uint8))
+    found = trust(np.full((1, 1, 101), np.nan), [Status.CRASHED])
     checked = check_curves(found, VIN, LINE, api("[0, 1]", "[3, 5]"), 5.0)
     assert Verdict(checked.verdict[0]) is Verdict.UNSIMULATED
     assert np.isnan(checked.margin[0])
@@ -161,8 +167,8 @@ def test_a_whole_bank_at_once_equals_one_by_one(n: int, seed: int) -> None:
     vout = rng.uniform(0, 5, (n, 2, VIN.size))
     status = rng.choice([0, 0, 1], n).astype(np.uint8)
     target = api("[0, 4.9]", "[4.95, 5]")
-    bank = check_curves(Curves(vout, status), VIN, LINE, target, 5.0)
+    bank = check_curves(trust(vout, status), VIN, LINE, target, 5.0)
     for k in range(n):
-        one = check_curves(Curves(vout[[k]], status[[k]]), VIN, LINE, target, 5.0)
+        one = check_curves(trust(vout[[k]], status[[k]]), VIN, LINE, target, 5.0)
         for name in ("margin", "verdict"):
             np.testing.assert_array_equal(getattr(one, name)[0], getattr(bank, name)[k])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spicebuf.deck import ACCURACY, Bench
 from spicebuf.netlist import bundled_path, read_template
 from spicebuf.ngspice import Status
-from spicebuf.sweep import Pool, batch_size, simulators, sweep, sweep_blocks
+from spicebuf.sweep import Pool, simulators, sweep, sweep_blocks
 from spicebuf.workers import Workers
 from tests import faults
 from tests.testsystems import Inverter
@@ -129,8 +129,7 @@ def test_no_point_of_a_sweep_is_lost(
 
 
 def test_circuits_with_feedback_go_alone(on_bench: OnBench) -> None:
-    assert batch_size(on_bench("cmos_schmitt_buffer")) == 1
-    assert batch_size(on_bench("threshold_cell")) == 16
+    assert on_bench("cmos_schmitt_buffer").batch == 1
 
 
 @pytest.mark.parametrize("name", ["threshold_cell", "cmos_schmitt_buffer"])
@@ -221,7 +220,7 @@ def test_one_theta_that_does_not_converge_does_not_spoil_its_batch(
     assert on.feedback
     flat = replace(on, states=())
     theta = np.array([[0.5]] * 3 + [[1.5]] + [[0.7]] * 3)
-    found = sweep(flat, theta, pool)
+    found = sweep(flat, theta, pool, keep_words=True)
     assert found.status[3] == Status.NOT_CONVERGED
     assert (np.delete(found.status, 3) == Status.TRUSTED).all()
     assert "aborted" in found.words[3]
@@ -243,7 +242,7 @@ def test_a_theta_that_ngspice_refuses_poisons_nothing(
     """A width outside the model's bins fails to load; the process is replaced."""
     on = on_bench(read_template(write("binned.cir", BINNED)), 11)
     widths = np.array([2e-6] * 20 + [50e-6, 2e-6, 0.5e-6] + [3e-6] * 20)
-    found = sweep(on, widths[:, None], pool)
+    found = sweep(on, widths[:, None], pool, keep_words=True)
     bad = [20, 22]
     assert (found.status[bad] == Status.LOAD_FAILED).all()
     assert (np.delete(found.status, bad) == Status.TRUSTED).all()

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spicebuf.bank import Bank, Source, open_bank
+from spicebuf.bank import Bank, open_bank
 from spicebuf.deck import Bench, bench
 from spicebuf.entropy import ENUMERATION, MONTE_CARLO
 from spicebuf.errors import InputError, NetlistError
 from spicebuf.netlist import identifiers
 from spicebuf.ngspice import Status, gist, ignored_parameters
 from spicebuf.prior import n_grid_points
+from spicebuf.source import Source
 from spicebuf.sweep import Pool, ngspice_version, simulators, sweep, sweep_blocks
 from spicebuf.system import Component, System
 from spicebuf.workflow.settings import AUTO, Progress, Settings, silent
@@ -132,7 +133,7 @@ def _require_usable(on: Bench, component: Component, pool: Pool) -> None:
     """Raise NetlistError if ngspice refuses the nominal θ, or answers differently every time."""
     name = component.template.path.name
     nominal = np.array([[component.nominal[theta] for theta in on.thetas]])
-    curves = sweep(on, nominal, pool)
+    curves = sweep(on, nominal, pool, keep_words=True)
     if curves.status[0] == Status.LOAD_FAILED:
         raise NetlistError(
             f"{name}: ngspice refuses component {component.name!r} at its "

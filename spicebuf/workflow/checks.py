@@ -76,7 +76,7 @@ def _check_component(
     declared = {name: spec.prior for name, spec in component.template.thetas.items()}
     everything = replace(component, fixed={}, priors=declared)
     on = bench(everything, system.vdd, system.temperature, n_points)
-    curves = sweep(on, np.array([[theta[name] for name in on.thetas]]), pool)
+    curves = sweep(on, np.array([[theta[name] for name in on.thetas]]), pool, keep_words=True)
     api_in, api_out = system.apis[index], system.apis[index + 1]
     checks = check_curves(curves, on.vin, api_in, api_out, system.vdd)
     status = Status(curves.status[0])

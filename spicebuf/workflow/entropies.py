@@ -7,7 +7,7 @@ import numpy as np
 
 from spicebuf.check import Checks, Verdict, check_curves
 from spicebuf.entropy import Counts, LogVolume, from_enumeration, from_sample, total
-from spicebuf.sweep import Curves
+from spicebuf.simulate import Curves
 from spicebuf.system import System
 from spicebuf.workflow.banks import SweptBank, sweep_system
 from spicebuf.workflow.settings import Progress, Settings, silent
@@ -56,5 +56,5 @@ def check_bank(system: System, index: int, swept: SweptBank) -> Iterator[tuple[C
     """Check the bank of component number `index`; yield curves and answers, block by block."""
     api_in, api_out = system.apis[index], system.apis[index + 1]
     vin = swept.bank.bench.vin
-    for _, curves in swept.bank.read(swept.n):
+    for curves in swept.bank.read(swept.n):
         yield curves, check_curves(curves, vin, api_in, api_out, system.vdd)
