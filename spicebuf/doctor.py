@@ -9,7 +9,8 @@ from spicebuf.deck import ACCURACY, Bench, bench
 from spicebuf.errors import SimulatorError, SpicebufError
 from spicebuf.netlist import bundled_names, bundled_path, read_template
 from spicebuf.ngspice import Status, require_library
-from spicebuf.sweep import Pool, ngspice_version, simulators, sweep
+from spicebuf.pools import Pool
+from spicebuf.sweep import ngspice_version, simulators, sweep
 from spicebuf.system import Component
 
 _VDD = 5.0

@@ -3,37 +3,37 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spicebuf import simulate
 from spicebuf.deck import Bench
-from spicebuf.ngspice import Status, require_library
-from spicebuf.simulate import ALONE, DECK_DEADLINE, Curves, Job, no_curves, run_job
-from spicebuf.workers import Loss, Workers
+from spicebuf.ngspice import Status
+from spicebuf.pools import Pool, local_pool
+from spicebuf.simulate import ALONE, Curves, Job, no_curves
+from spicebuf.workers import Loss
 
 _Key = TypeVar("_Key")
 
 _BATCHES_PER_JOB = 4
 _JOBS_IN_FLIGHT_PER_WORKER = 3
-# Beyond a deck's deadline, for a process that even its own timer cannot end.
-_GRACE = 10.0
-
-Pool: TypeAlias = Workers[Job, Curves]
 
 
-def simulators(n_workers: int) -> Pool:
-    """Start a pool of ngspice processes.
+def simulators(n_workers: int, scheduler: str | None = None) -> Pool:
+    """Start a pool of ngspice processes, here or on the cluster of a Dask scheduler.
 
     Raises
     ------
     SimulatorError
-        If libngspice is not installed.
+        If libngspice is not installed, or the scheduler does not answer.
     """
-    require_library()
-    return Workers(run_job, n_workers, backstop=DECK_DEADLINE + _GRACE)
+    if scheduler is None:
+        return local_pool(n_workers)
+    from spicebuf.cluster import Cluster  # noqa: PLC0415 (Dask is slow to import)
+
+    return Cluster(scheduler)
 
 
 def ngspice_version(pool: Pool) -> str:

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from spicebuf.deck import Bench, bench
 from spicebuf.netlist import Template, bundled_path, read_template
+from spicebuf.pools import Pool
 from spicebuf.prior import draw
-from spicebuf.sweep import Pool, simulators
+from spicebuf.sweep import simulators
 from spicebuf.system import Component
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"

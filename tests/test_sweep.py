@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from spicebuf.deck import ACCURACY, Bench
 from spicebuf.netlist import bundled_path, read_template
 from spicebuf.ngspice import Status
-from spicebuf.sweep import Pool, simulators, sweep, sweep_blocks
+from spicebuf.pools import Pool
+from spicebuf.sweep import simulators, sweep, sweep_blocks
 from spicebuf.workers import Workers
 from tests import faults
 from tests.testsystems import Inverter

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from spicebuf_cli import options
-from spicebuf_cli.output import print_json, print_table, volts, write_answer
+from spicebuf_cli.output import note, print_json, print_table, volts, write_answer
 
 if TYPE_CHECKING:
     from spicebuf.workflow import SystemCheck
@@ -23,9 +23,17 @@ _SIMULATOR_FAILED = 3
     help="TOML file with a table of parameters per component. [default: nominal θ]",
 )
 @options.points_option(1001)
+@options.verbose_option
 @options.json_option
 @options.out_option("Also write the JSON answer to this file.")
-def check(system: Path, theta: Path | None, points: int, as_json: bool, out: Path | None) -> int:
+def check(
+    system: Path,
+    theta: Path | None,
+    points: int,
+    verbose: bool,
+    as_json: bool,
+    out: Path | None,
+) -> int:
     """Check one θ per component of SYSTEM against the APIs.
 
     Exit status 0 if all components satisfy them, 1 if not, 3 if ngspice gave no answer.
@@ -40,6 +48,9 @@ def check(system: Path, theta: Path | None, points: int, as_json: bool, out: Pat
     result = check_system(loaded, values, points)
     answer = check_answer(loaded, result)
     write_answer(out, answer)
+    if verbose:
+        for part in result.components:
+            note(f"{part.name}: ngspice printed\n{part.words.strip() or '(nothing)'}\n")
     if as_json:
         print_json(answer)
     else:

@@ -36,6 +36,20 @@ method_option = click.option(
     show_default=True,
     help="Draw θ from the prior, or take every point of a finite one.",
 )
+batch_option = click.option(
+    "--batch",
+    type=int,
+    default=None,
+    help="θ in one deck; circuits with feedback always go alone. [default: by circuit and model]",
+)
+scheduler_option = click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Simulate on the workers of a Dask scheduler, such as tcp://10.0.0.1:8786.",
+)
+verbose_option = click.option(
+    "-v", "--verbose", is_flag=True, help="Show what ngspice itself printed."
+)
 bits_option = click.option("--bits", is_flag=True, help="Log volumes in bits instead of nats.")
 confidence_option = click.option(
     "--confidence", type=float, default=0.95, show_default=True, help="Of the intervals."
@@ -83,13 +97,33 @@ def settings_options(command: _Command) -> Callable[..., Any]:
         workers: int,
         method: str,
         banks: Path,
+        batch: int | None,
+        scheduler: str | None,
         confidence: float = 0.95,
         **others: Any,  # noqa: ANN401 (the command's own options)
     ) -> Any:  # noqa: ANN401
         from spicebuf.workflow import Settings  # noqa: PLC0415 (start-up time)
 
-        settings = Settings(samples, points, seed, workers, confidence, method, banks)
+        settings = Settings(
+            n_samples=samples,
+            n_points=points,
+            seed=seed,
+            n_workers=workers,
+            confidence=confidence,
+            method=method,
+            banks=banks,
+            batch=batch,
+            scheduler=scheduler,
+        )
         return command(settings=settings, **others)
 
-    options = (seed_option, workers_option, points_option(101), method_option, samples_option)
+    options = (
+        seed_option,
+        batch_option,
+        scheduler_option,
+        workers_option,
+        points_option(101),
+        method_option,
+        samples_option,
+    )
     return reduce(lambda wrapped, option: option(wrapped), options, with_settings)

@@ -65,6 +65,7 @@ def progress_bar() -> "Iterator[Progress]":
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("θ"),
+        TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
@@ -72,19 +73,26 @@ def progress_bar() -> "Iterator[Progress]":
 
         def advance(what: str, done: int, total: int) -> None:
             if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done, total=total)
+                tasks[what] = bar.add_task(what, total=total, rate="")
+            speed = next(task.speed for task in bar.tasks if task.id == tasks[what])
+            rate = f"{speed:.0f}/s" if speed else ""
+            bar.update(tasks[what], completed=done, total=total, rate=rate)
 
         yield advance
 
 
 def print_sweep_summary(banks: "Sequence[SweptBank]") -> None:
-    """Tell on stderr what was simulated and which θ have no trusted curve."""
+    """Tell on stderr what was simulated, what was rerun, and which θ have no trusted curve."""
+    from spicebuf.simulate import ALONE  # noqa: PLC0415 (start-up time)
+
     for swept in banks:
         source = "simulated" if swept.n_simulated else "found in the bank"
         note(f"{swept.component.name}: {swept.n} θ {source} ({swept.bank.path})")
         if swept.n_damaged:
             note(f"  {swept.n_damaged} damaged block(s) were found and simulated again")
+        if swept.n_rerun:
+            alone, ladder = swept.n_by_attempt.get(ALONE, 0), swept.n_rerun
+            note(f"  rerun: {alone} alone, {ladder - alone} on the ladder of solver options")
         if swept.n_unsimulated:
             note(f"  unsimulated: {swept.n_unsimulated} of {swept.n}")
             for status, count in swept.n_by_status.items():

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spicebuf.bank import Bank, open_bank
 from spicebuf.deck import Bench, bench
@@ -12,9 +13,11 @@ from spicebuf.entropy import ENUMERATION, MONTE_CARLO
 from spicebuf.errors import InputError, NetlistError
 from spicebuf.netlist import identifiers
 from spicebuf.ngspice import Status, gist, ignored_parameters
+from spicebuf.pools import Pool
 from spicebuf.prior import n_grid_points
+from spicebuf.simulate import FIRST
 from spicebuf.source import Source
-from spicebuf.sweep import Pool, ngspice_version, simulators, sweep, sweep_blocks
+from spicebuf.sweep import ngspice_version, simulators, sweep, sweep_blocks
 from spicebuf.system import Component, System
 from spicebuf.workflow.settings import AUTO, Progress, Settings, silent
 
@@ -48,6 +51,8 @@ class SweptBank:
         Blocks that did not read as they were written and were simulated again.
     n_by_status : mapping of Status to int
         Over the first `n` θ.
+    n_by_attempt : mapping of int to int
+        By which attempt they ended (see `Curves`).
     unsimulated : tuple of Unsimulated
         The first few.
     """
@@ -58,12 +63,18 @@ class SweptBank:
     n_simulated: int
     n_damaged: int
     n_by_status: Mapping[Status, int]
+    n_by_attempt: Mapping[int, int]
     unsimulated: tuple[Unsimulated, ...]
 
     @property
     def n_unsimulated(self) -> int:
         """θ without a trusted curve."""
         return self.n - self.n_by_status.get(Status.TRUSTED, 0)
+
+    @property
+    def n_rerun(self) -> int:
+        """θ that were simulated again: alone, or on the ladder of solver options."""
+        return self.n - self.n_by_attempt.get(FIRST, 0)
 
 
 def sweep_system(
@@ -80,8 +91,8 @@ def sweep_system(
     InputError
         If a setting is out of range, or enumeration is asked for where a prior is continuous.
     """
-    sources = [_source(component, settings) for component in system.components]
-    with simulators(settings.n_workers) as pool:
+    sources = [source_of(component, settings) for component in system.components]
+    with simulators(settings.n_workers, settings.scheduler) as pool:
         version = ngspice_version(pool)
         return tuple(
             _sweep_component(system, component, source, version, settings, pool, on_progress)
@@ -98,7 +109,7 @@ def _sweep_component(
     pool: Pool,
     on_progress: Progress,
 ) -> SweptBank:
-    on = bench(component, system.vdd, system.temperature, settings.n_points)
+    on = put_on_bench(system, component, settings)
     n_grid = n_grid_points(list(component.priors.values()))
     n = n_grid if source.method == ENUMERATION and n_grid is not None else settings.n_samples
     bank = open_bank(settings.banks, on, source, version, n)
@@ -161,7 +172,19 @@ def _require_effect(on: Bench, name: str, ignored: set[str]) -> None:
                 )
 
 
-def _source(component: Component, settings: Settings) -> Source:
+def put_on_bench(system: System, component: Component, settings: Settings) -> Bench:
+    """Return what simulates a component of the system with these settings."""
+    return bench(component, system.vdd, system.temperature, settings.n_points, settings.batch)
+
+
+def source_of(component: Component, settings: Settings) -> Source:
+    """Return where the θ of a component's bank come from.
+
+    Raises
+    ------
+    InputError
+        If enumeration is asked for where a prior is continuous.
+    """
     n_grid = n_grid_points(list(component.priors.values()))
     method = settings.method
     if method == AUTO:
@@ -180,11 +203,25 @@ def _summary(
     component: Component, bank: Bank, n: int, n_simulated: int, n_damaged: int
 ) -> SweptBank:
     status = bank.status(n)
-    values, counts = np.unique(status, return_counts=True)
-    n_by_status = {Status(v): int(count) for v, count in zip(values, counts, strict=True)}
+    n_by_status = {Status(value): count for value, count in _tally(status)}
+    n_by_attempt = dict(_tally(bank.attempt(n)))
     unsimulated = []
     for row in np.flatnonzero(status != Status.TRUSTED)[:_LISTED].tolist():
         (theta,) = bank.theta(range(row, row + 1)).tolist()
         named = dict(zip(bank.bench.thetas, theta, strict=True))
         unsimulated.append(Unsimulated(row, Status(status[row]).meaning, named))
-    return SweptBank(component, bank, n, n_simulated, n_damaged, n_by_status, tuple(unsimulated))
+    return SweptBank(
+        component,
+        bank,
+        n,
+        n_simulated,
+        n_damaged,
+        n_by_status,
+        n_by_attempt,
+        tuple(unsimulated),
+    )
+
+
+def _tally(values: NDArray[np.uint8]) -> list[tuple[int, int]]:
+    found, counts = np.unique(values, return_counts=True)
+    return list(zip(found.tolist(), counts.tolist(), strict=True))

@@ -9,14 +9,18 @@ from spicebuf.api import noise_margins
 from spicebuf.check import Verdict, Witness, check_curves, find_witness
 from spicebuf.deck import bench
 from spicebuf.ngspice import Status, gist
-from spicebuf.sweep import Pool, simulators, sweep
+from spicebuf.pools import Pool
+from spicebuf.sweep import simulators, sweep
 from spicebuf.system import System
 from spicebuf.workflow.settings import require_points
 
 
 @dataclass(frozen=True)
 class ComponentCheck:
-    """Verdict on one θ of one component; margin [V] and witness are None where unsimulated."""
+    """Verdict on one θ of one component; margin [V] and witness are None where unsimulated.
+
+    `words` is what ngspice printed.
+    """
 
     name: str
     verdict: Verdict
@@ -24,6 +28,7 @@ class ComponentCheck:
     witness: Witness | None
     reason: str | None
     theta: Mapping[str, float]
+    words: str
 
 
 @dataclass(frozen=True)
@@ -79,11 +84,11 @@ def _check_component(
     curves = sweep(on, np.array([[theta[name] for name in on.thetas]]), pool, keep_words=True)
     api_in, api_out = system.apis[index], system.apis[index + 1]
     checks = check_curves(curves, on.vin, api_in, api_out, system.vdd)
-    status = Status(curves.status[0])
+    status, words = Status(curves.status[0]), curves.words.get(0, "")
     if status is not Status.TRUSTED:
-        words = gist(curves.words.get(0, ""))
-        reason = f"{status.meaning}: {words}" if words else status.meaning
-        return ComponentCheck(component.name, Verdict.UNSIMULATED, None, None, reason, theta)
+        complaint = gist(words)
+        reason = f"{status.meaning}: {complaint}" if complaint else status.meaning
+        return ComponentCheck(component.name, Verdict.UNSIMULATED, None, None, reason, theta, words)
     witness = find_witness(curves.vout[0], on.vin, api_in, api_out, on.branches, system.vdd)
     verdict, margin = Verdict(checks.verdict[0]), float(checks.margin[0])
-    return ComponentCheck(component.name, verdict, margin, witness, None, theta)
+    return ComponentCheck(component.name, verdict, margin, witness, None, theta, words)

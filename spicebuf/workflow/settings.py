@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from spicebuf.deck import MAX_BATCH
 from spicebuf.entropy import ENUMERATION, MONTE_CARLO, require_confidence
 from spicebuf.errors import InputError
 
@@ -40,6 +41,10 @@ class Settings:
         ``"auto"``, ``"monte-carlo"`` or ``"enumeration"``.
     banks : Path
         Folder of the banks.
+    batch : int or None
+        θ in one deck; None chooses by circuit and model. Circuits with feedback always go alone.
+    scheduler : str or None
+        Address of a Dask scheduler whose workers simulate in place of `n_workers` processes here.
     """
 
     n_samples: int = 20_000
@@ -49,6 +54,8 @@ class Settings:
     confidence: float = 0.95
     method: str = "auto"
     banks: Path = Path("banks")
+    batch: int | None = None
+    scheduler: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse settings out of range."""
@@ -57,6 +64,8 @@ class Settings:
         require_between("seed", self.seed, 0)
         require_between("workers", self.n_workers, 1)
         require_confidence(self.confidence)
+        if self.batch is not None:
+            require_between("batch", self.batch, 1, MAX_BATCH)
         if self.method not in METHODS:
             raise InputError(f"method = {self.method!r} must be one of {', '.join(METHODS)}")
 
