@@ -23,7 +23,7 @@ from spicebuf.workers import Loss, Workers
 
 _Answer = TypeVar("_Answer")
 
-CONNECT_TIMEOUT = 10.0
+CONNECT_TIMEOUT = 5.0
 """Seconds that a scheduler may take to answer."""
 
 WORKERS_TIMEOUT = 60.0

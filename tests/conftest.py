@@ -40,11 +40,11 @@ def write(tmp_path: Path) -> Callable[[str, str], Path]:
 def on_bench() -> Callable[..., Bench]:
     """Put a template, bundled by name or read, on the bench with all its θ."""
 
-    def put(template: str | Template, n_points: int = 101) -> Bench:
+    def put(template: str | Template, n_points: int = 101, batch: int | None = None) -> Bench:
         if isinstance(template, str):
             template = read_template(bundled_path(template))
         priors = {spec.name: spec.prior for spec in template.thetas.values()}
-        return bench(Component("c", template, {}, priors), 5.0, 27.0, n_points)
+        return bench(Component("c", template, {}, priors), 5.0, 27.0, n_points, batch)
 
     return put
 

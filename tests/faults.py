@@ -4,10 +4,13 @@ import os
 import signal
 import tempfile
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from PySpice.Spice.NgSpice.Shared import NgSpiceCommandError
 
 from spicebuf.deck import Sweep
 from spicebuf.ngspice import DeckResult, Engine
@@ -38,6 +41,19 @@ def simulate(request: tuple[str, str]) -> tuple[DeckResult, bool]:
     result = engine.simulate(deck(body), ["o"], [Sweep(command, VIN)])
     poisoned, engine.poisoned = engine.poisoned, False
     return result, poisoned
+
+
+def simulate_deck(deck: str, _: None = None) -> list[NDArray[np.float64]]:
+    """Load a whole deck and `run` it; return ``out0`` of the sweeps up and down that it makes."""
+    ngspice = _engine()._ngspice
+    known = set(ngspice.plot_names)
+    ngspice.load_circuit(deck)
+    # PySpice raises for any note on stderr.
+    with suppress(NgSpiceCommandError):
+        ngspice.run()
+    plots = [ngspice.plot(None, name) for name in set(ngspice.plot_names) - known]
+    plots.sort(key=lambda plot: plot["v-sweep"]._data[0])
+    return [np.array(plot["out0"]._data) for plot in plots]
 
 
 def hang(_: None) -> None:

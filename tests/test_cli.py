@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,16 @@ from tests.conftest import EXAMPLES
 Write = Callable[[str, str], Path]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 COMMAND = [sys.executable, "-m", "spicebuf_cli"]
+
+
+BINNED = """* a BSIM4 model for widths from 1u to 10u only
+*@theta w loguniform(5u, 20u) [m]
+.subckt binned in out vdd params: w=6u
+.model nch.1 nmos level=54 version=4.5 lmin=0.1u lmax=10u wmin=1u wmax=10u
+m1 out in 0 0 nch w={w} l=1u
+r1 vdd out 10k
+.ends
+"""
 
 
 @pytest.fixture
@@ -112,6 +122,33 @@ def test_run_prints_the_table_and_names_its_folder(run: Run, tmp_path: Path) -> 
     assert (tmp_path / "runs" / "inverters-2" / "results.json").exists()
 
 
+def test_a_sweep_ends_with_what_was_rerun_and_why_not(run: Run, write: Write) -> None:
+    """A model that exists for some widths only; --verbose adds ngspice's own words."""
+    write("binned.cir", BINNED)
+    text = (EXAMPLES / "divider.toml").read_text().replace("resistor_divider", "binned.cir")
+    done = run("sweep", write("s.toml", text), "-n", "40", "--points", "11", "--verbose")
+    assert done.returncode == 0
+    assert "x ngspice refused the deck" in done.stderr
+    assert " alone, 0 on the ladder" in done.stderr
+    assert "could not find a valid modelname" in done.stderr
+
+
+def test_ngspices_words_for_one_theta(run: Run) -> None:
+    done = run("check", EXAMPLES / "inverters.toml", "--verbose")
+    assert "No. of Data Rows : 1001" in done.stderr
+    assert "No. of Data Rows" not in done.stdout
+
+
+def test_decks_are_dumped_once(run: Run, tmp_path: Path) -> None:
+    done = run("sweep", EXAMPLES / "inverters.toml", "--dump-deck", "3")
+    assert done.stdout.split() == ["first-3.cir", "second-3.cir"]
+    assert ".dc vin 0.0 5.025 0.05" in (tmp_path / "first-3.cir").read_text()
+    assert not (tmp_path / "banks").exists()
+    (tmp_path / "first-3.cir").write_text("mine")
+    assert run("sweep", EXAMPLES / "inverters.toml", "--dump-deck", "3").returncode == 2
+    assert (tmp_path / "first-3.cir").read_text() == "mine"
+
+
 def test_no_progress_bar_in_a_pipe(run: Run) -> None:
     done = run("entropy", EXAMPLES / "divider.toml", "-n", "300")
     assert "\x1b" not in done.stderr + done.stdout
@@ -151,6 +188,9 @@ def test_doctor_finds_all_in_order(run: Run) -> None:
         ("entropy", EXAMPLES / "seed.toml", "-n", "1000000000000"),
         ("entropy", EXAMPLES / "seed.toml", "--seed", "-1"),
         ("entropy", EXAMPLES / "seed.toml", "-j", "0"),
+        ("entropy", EXAMPLES / "seed.toml", "--batch", "0"),
+        ("entropy", EXAMPLES / "seed.toml", "--scheduler", "nowhere"),
+        ("sweep", EXAMPLES / "seed.toml", "--dump-deck", "-1"),
         ("entropy", EXAMPLES / "seed.toml", "--confidence", "95"),
         ("entropy", EXAMPLES / "seed.toml", "--method", "magic"),
         ("netlists", "show", "none"),
@@ -234,6 +274,50 @@ def test_an_interrupted_sweep_goes_on(run: Run, tmp_path: Path, how: signal.Sign
             for folder in (tmp_path / "banks", whole)
         )
         assert left == right
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Mount a file system of 1 MiB in memory, where this process may."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a tmpfs needs root")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_loses_nothing_that_is_finished(
+    run: Run, tmp_path: Path, small_disk: Path
+) -> None:
+    arguments = ["sweep", EXAMPLES / "schmitt.toml", "-n", "3000", "--points", "26", "--json"]
+    full = run(*arguments, "-o", small_disk)
+    assert full.returncode == 2
+    assert "No space left on device" in full.stderr
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    resumed = json.loads(run(*arguments, "-o", small_disk).stdout)["components"][0]
+    assert resumed["n_damaged_blocks"] == 0
+    run(*arguments, "-o", tmp_path / "whole")
+    (left,), (right,) = (
+        [list_files(bank) for bank in folder.glob("*.zarr")]
+        for folder in (small_disk, tmp_path / "whole")
+    )
+    assert left == right
+
+
+def test_a_read_only_disk(run: Run, small_disk: Path) -> None:
+    """A complete bank there still answers; one that lacks curves says what is wrong."""
+    arguments = ["sweep", EXAMPLES / "divider.toml", "--points", "11", "-o", small_disk, "--json"]
+    assert run(*arguments, "-n", "64").returncode == 0
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    again = run(*arguments, "-n", "64")
+    assert json.loads(again.stdout)["components"][0]["n_simulated"] == 0
+    more = run(*arguments, "-n", "128")
+    assert more.returncode == 2
+    assert "Read-only file system" in more.stderr
 
 
 def list_files(folder: Path) -> dict[str, bytes]:

@@ -14,6 +14,7 @@ from spicebuf.deck import ACCURACY, Bench
 from spicebuf.netlist import bundled_path, read_template
 from spicebuf.ngspice import Status
 from spicebuf.pools import Pool
+from spicebuf.simulate import ALONE, N_ATTEMPTS
 from spicebuf.sweep import simulators, sweep, sweep_blocks
 from spicebuf.workers import Workers
 from tests import faults
@@ -129,8 +130,21 @@ def test_no_point_of_a_sweep_is_lost(
     np.testing.assert_allclose(found.vout[0], [on.vin / 2] * 2, atol=1e-9 * vdd)
 
 
-def test_circuits_with_feedback_go_alone(on_bench: OnBench) -> None:
-    assert on_bench("cmos_schmitt_buffer").batch == 1
+def test_batches_suit_the_circuit_and_its_models(on_bench: OnBench, write: Write) -> None:
+    assert on_bench("threshold_cell").batch == 16
+    assert on_bench(read_template(write("binned.cir", BINNED))).batch == 4
+    assert on_bench("threshold_cell", batch=3).batch == 3
+    assert on_bench("cmos_schmitt_buffer", batch=3).batch == 1
+
+
+@pytest.mark.parametrize("batch", [1, 3, 256])
+def test_the_size_of_batches_changes_no_curve(
+    pool: Pool, on_bench: OnBench, random_theta: Theta, batch: int
+) -> None:
+    theta = random_theta("cmos_buffer", 50)
+    found = sweep(on_bench("cmos_buffer", 51, batch), theta, pool)
+    expected = sweep(on_bench("cmos_buffer", 51), theta, pool)
+    assert np.abs(found.vout - expected.vout).max() < 2 * ACCURACY
 
 
 @pytest.mark.parametrize("name", ["threshold_cell", "cmos_schmitt_buffer"])
@@ -219,12 +233,34 @@ def test_one_theta_that_does_not_converge_does_not_spoil_its_batch(
 ) -> None:
     on = on_bench(read_template(write("flip.cir", NOT_ALWAYS.replace("-v(out)*10+", "-"))), 11)
     assert on.feedback
-    flat = replace(on, states=())
+    flat = replace(on, states=(), batch=16)
     theta = np.array([[0.5]] * 3 + [[1.5]] + [[0.7]] * 3)
     found = sweep(flat, theta, pool, keep_words=True)
     assert found.status[3] == Status.NOT_CONVERGED
     assert (np.delete(found.status, 3) == Status.TRUSTED).all()
     assert "aborted" in found.words[3]
+    assert found.attempt.tolist() == [ALONE] * 3 + [N_ATTEMPTS - 1] + [ALONE] * 3
+
+
+HIGH_GAIN = """* an amplifier of very high gain in a loop: out = (in - 1)/0.37, as far as it reaches
+*@theta k loguniform(1, 1e10) [1]
+.subckt loop in out params: k=1
+b1 out 0 v=2.5+2.5*tanh({k}*(v(in)-0.37*v(out)-1))
+r1 out 0 1k
+.ends
+"""
+
+
+def test_the_ladder_solves_what_a_plain_sweep_cannot(
+    pool: Pool, on_bench: OnBench, write: Write
+) -> None:
+    on = replace(on_bench(read_template(write("loop.cir", HIGH_GAIN)), 11), states=(), batch=2)
+    found = sweep(on, np.array([[1e3], [1e9]]), pool)
+    assert (found.status == Status.TRUSTED).all()
+    # Alone, with more iterations, then with smaller steps.
+    assert found.attempt.tolist() == [ALONE, ALONE + 2]
+    expected = np.clip((on.vin - 1) / 0.37, 0, 5)
+    np.testing.assert_allclose(found.vout[1, 0], expected, atol=1e-4)
 
 
 BINNED = """* a BSIM4 model for widths from 1u to 10u only

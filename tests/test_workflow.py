@@ -4,25 +4,31 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from spicebuf.check import Verdict, check_curves
+from spicebuf.deck import ACCURACY
 from spicebuf.entropy import Counts, from_sample
 from spicebuf.errors import InputError, NetlistError
 from spicebuf.system import load_system
+from spicebuf.workers import Workers
 from spicebuf.workflow import (
     Settings,
     check_bank,
     check_system,
+    decks_of,
     entropy_answer,
     entropy_system,
     run_system,
     sweep_system,
+    words_for_unsimulated,
 )
 from tests.conftest import EXAMPLES
+from tests.faults import simulate_deck
 from tests.testsystems import divider_log_volume
 
 Write = Callable[[str, str], Path]
@@ -201,6 +207,40 @@ def test_unsimulated_theta_are_counted_and_listed(tmp_path: Path, write: Write) 
     assert all(item.theta["w"] > 10e-6 for item in swept.unsimulated)
     answer = entropy_answer(system, found, 0)
     assert len(answer["unsimulated"]["divider"]) == min(20, counts.n_unsimulated)
+    # Each batch that ngspice refused was taken apart.
+    assert swept.n_rerun >= counts.n_unsimulated
+    number, words = next(words_for_unsimulated(swept))
+    assert number == swept.unsimulated[0].index
+    assert "could not find a valid modelname" in words
+
+
+@pytest.mark.parametrize("name", ["inverters", "schmitt"])
+def test_a_dumped_deck_is_what_was_simulated(tmp_path: Path, name: str) -> None:
+    """Run as plain ngspice runs it, it gives the curve of the bank."""
+    system, chosen = load_system(EXAMPLES / f"{name}.toml"), settings(tmp_path, 20)
+    swept = sweep_system(system, chosen)[0]
+    deck = decks_of(system, chosen, 17)[swept.component.name]
+    (curves,) = swept.bank.read(20)
+    up, *down = curves.vout[17]
+    with Workers(simulate_deck, 1, backstop=60.0) as engine:
+        first, *second = engine.call(partial(simulate_deck, deck))
+    np.testing.assert_allclose(first, up, atol=2 * ACCURACY)
+    assert len(second) == len(down)
+    if down:
+        np.testing.assert_allclose(second[0][::-1], down[0], atol=2 * ACCURACY)
+
+
+def test_there_is_no_deck_beyond_the_last_grid_point(tmp_path: Path) -> None:
+    system = load_system(EXAMPLES / "grid.toml")
+    assert decks_of(system, settings(tmp_path), 728)
+    with pytest.raises(InputError, match="729 must be at least 0, at most 728"):
+        decks_of(system, settings(tmp_path), 729)
+
+
+def test_a_batch_size_of_ones_own(tmp_path: Path) -> None:
+    chosen = replace(settings(tmp_path, 40), batch=5)
+    (swept,) = sweep_system(load_system(EXAMPLES / "divider.toml"), chosen)
+    assert (swept.bank.bench.batch, swept.n_rerun) == (5, 0)
 
 
 def test_a_run_folder_can_be_run_again(tmp_path: Path, write: Write) -> None:
@@ -232,7 +272,15 @@ def test_a_run_folder_holds_every_figure_of_the_table(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("n_samples", 0), ("n_points", 1), ("seed", -1), ("n_workers", 0), ("confidence", 7.5)],
+    [
+        ("n_samples", 0),
+        ("batch", 0),
+        ("batch", 1000),
+        ("n_points", 1),
+        ("seed", -1),
+        ("n_workers", 0),
+        ("confidence", 7.5),
+    ],
 )
 def test_settings_out_of_range(name: str, value: float) -> None:
     with pytest.raises(InputError, match=str(value)):
