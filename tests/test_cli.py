@@ -172,7 +172,7 @@ def test_doctor_finds_all_in_order(run: Run) -> None:
     answer = json.loads(done.stdout)
     assert done.returncode == 0, done.stdout
     assert answer["ok"]
-    assert len(answer["findings"]) == 7
+    assert len(answer["findings"]) == 9
 
 
 @pytest.mark.parametrize(
