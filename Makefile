@@ -1,9 +1,11 @@
-.PHONY: help setup demo test lint wheel clean
+.PHONY: help setup demo test wheel bench scale clean
 
 help:
 	@echo "make demo   set up everything and run the main job on examples/seed.toml"
 	@echo "make test   set up everything, then lint, types, import contracts and all tests"
 	@echo "make wheel  build the wheel and try it away from the checkout"
+	@echo "make bench  compare speed with other programs (docs/bench.json)"
+	@echo "make scale  memory, cost per curve and reading speed up to a million curves (docs/scale.json)"
 	@echo "make clean  remove .venv and what tools left behind"
 
 setup:
@@ -24,5 +26,14 @@ wheel:
 	@tools/setup.sh dev
 	tools/try_wheel.sh
 
+bench:
+	@tools/setup.sh dev
+	@benchmarks/setup_peers.sh
+	.venv/bin/python benchmarks/bench.py
+
+scale:
+	@tools/setup.sh dev
+	.venv/bin/python benchmarks/scale.py
+
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-peers build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
