@@ -22,11 +22,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spicebuf.deck import SOLVER_OPTIONS, Bench, bench, branch_sweeps, output_names, render
+from spicebuf import simulate
+from spicebuf.deck import SOLVER_OPTIONS, Bench, bench
 from spicebuf.netlist import Template, bundled_path, read_template
 from spicebuf.ngspice import Engine
 from spicebuf.prior import draw
-from spicebuf.sweep import simulators, sweep
+from spicebuf.simulate import run_job
+from spicebuf.sweep import jobs_of, simulators, sweep
 from spicebuf.system import Component
 
 if TYPE_CHECKING:
@@ -89,16 +91,10 @@ class TimedEngine(Engine):
 
 def floor(engine: TimedEngine, on: Circuit) -> tuple[float, Array]:
     """Time ngspice's own `dc` for the decks that this project makes of these θ."""
-    engine.seconds, found = 0.0, []
-    size = on.bench.batch
-    for first in range(0, len(on.theta), size):
-        theta = on.theta[first : first + size]
-        deck = render(on.bench, theta)
-        result = engine.simulate(deck, output_names(len(theta)), branch_sweeps(on.bench))
-        if result.curves is None:
-            raise SystemExit(f"the floor needs decks that converge; {result.words}")
-        found.append(result.curves[:, 0])
-    return engine.seconds, np.concatenate(found)
+    engine.seconds, found = 0.0, np.full((len(on.theta), N_POINTS), np.nan)
+    for job in jobs_of(0, on.theta, on.bench):
+        found[job.rows] = run_job(job).vout[:, 0]
+    return engine.seconds, found
 
 
 def peer(python: Path, script: str, on: Circuit) -> tuple[float, Array]:
@@ -166,6 +162,7 @@ def main() -> None:
     chosen = parser.parse_args()
     python, out = (chosen.peers / "bin" / "python").absolute(), chosen.out.absolute()
     engine = TimedEngine()  # changes the working directory
+    simulate.engine = lambda: engine
     found = {name: measure(name, chosen.theta, chosen.rounds, python, engine) for name in CIRCUITS}
     answer = {
         "machine": machine(),

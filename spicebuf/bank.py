@@ -79,10 +79,10 @@ class Bank:
     def pending(self, n: int) -> list[range]:
         """Return the rows among the first `n` that are still to be simulated, at most a block each.
 
-        Rows begin and, where θ are drawn, end with a whole deck, so that a curve depends neither on
+        Rows begin and, where θ are drawn, end with a whole group, so that a curve depends neither on
         `n` nor on where an earlier sweep stopped; rows beyond the bank's end are not stored.
         """
-        size = self.bench.batch
+        size = self.bench.group
         status = self.status(n)
         rows = []
         for first in range(0, n, self.block):
@@ -231,6 +231,9 @@ def _key(on: Bench, source: Source, ngspice_version: str) -> dict[str, Any]:
         "states": list(on.states),
         "watched": list(on.watched),
         "batch": on.batch,
+        "group": on.group,
+        "sort_by": list(on.sort_by or ()),
+        "altered": on.alterations is not None,
         "options": SOLVER_OPTIONS,
         "ladder": [[rung.options, rung.fineness] for rung in LADDER],
         "ngspice": ngspice_version,

@@ -127,7 +127,7 @@ def _hysteresis(pool: Pool) -> str:
 
 def _threads(pool: Pool) -> str:
     on = replace(_on_bench("cmos_inverter", 11), definitions=_BSIM4, subcircuit="cell")
-    on = replace(on, ports=("in", "out", "vdd"), fixed=(), thetas=("w",), batch=1)
+    on = replace(on, ports=("in", "out", "vdd"), fixed=(), thetas=("w",), batch=1, alterations=None)
     n = pool.call(partial(threads_started, _job(on, [2e-6])))
     if n is None:
         return _UNKNOWN

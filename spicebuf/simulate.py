@@ -13,11 +13,11 @@ from spicebuf.deck import (
     Bench,
     Rung,
     branch_sweeps,
+    compose,
+    compose_guess,
     n_guesses,
     output_names,
     rail_sweeps,
-    render,
-    render_guess,
 )
 from spicebuf.ngspice import DeckResult, Engine, Status
 from spicebuf.workers import deadline, retire
@@ -84,7 +84,7 @@ def no_curves(on: Bench, n: int) -> Curves:
 
 def ngspice_version(_: None) -> str:
     """Return the version of the ngspice in this process (a worker's)."""
-    return _engine().version
+    return engine().version
 
 
 def run_job(job: Job) -> Curves:
@@ -93,66 +93,67 @@ def run_job(job: Job) -> Curves:
     Rows stay PENDING from the first deck on that ngspice refused to load: the process is then
     poisoned, and they belong to another one.
     """
-    engine = _engine()
+    ngspice = engine()
     curves = no_curves(job.bench, len(job.theta))
     for first in range(0, len(job.theta), job.batch):
         rows = range(first, min(first + job.batch, len(job.theta)))
-        result = _simulate(engine, job, rows)
+        result = _simulate(ngspice, job, rows)
         if result.status is Status.TRUSTED or result.status is Status.LOAD_FAILED:
             # Of a batch that did not load, it is not known which member is to blame.
             if result.status is Status.TRUSTED or len(rows) == 1:
                 _store(curves, job, rows, result, FIRST)
         else:
             # One θ that does not converge truncates the whole batch.
-            _insist(engine, curves, job, rows, None if len(rows) > 1 else result)
-        if engine.poisoned:
+            _insist(ngspice, curves, job, rows, None if len(rows) > 1 else result)
+        if ngspice.poisoned:
             retire()
             break
     return curves
 
 
 @cache
-def _engine() -> Engine:
+def engine() -> Engine:
+    """Return the ngspice of this process (a worker's)."""
     return Engine()
 
 
 def _insist(
-    engine: Engine, curves: Curves, job: Job, rows: Sequence[int], first: DeckResult | None
+    ngspice: Engine, curves: Curves, job: Job, rows: Sequence[int], first: DeckResult | None
 ) -> None:
     """Simulate rows one by one, and each that fails once more on every rung of the ladder."""
     for row in rows:
         attempt, result = FIRST, first
         if result is None:
-            attempt, result = ALONE, _simulate(engine, job, [row])
+            attempt, result = ALONE, _simulate(ngspice, job, [row])
         for number, rung in enumerate(LADDER, start=1):
             if result.status not in _WORTH_ANOTHER_TRY:
                 break
-            attempt, result = ALONE + number, _simulate(engine, job, [row], rung)
+            attempt, result = ALONE + number, _simulate(ngspice, job, [row], rung)
         _store(curves, job, [row], result, attempt)
-        if engine.poisoned:
+        if ngspice.poisoned:
             return
 
 
 def _simulate(
-    engine: Engine, job: Job, rows: Sequence[int], rung: Rung | None = None
+    ngspice: Engine, job: Job, rows: Sequence[int], rung: Rung | None = None
 ) -> DeckResult:
     on, theta = job.bench, job.theta[list(rows)]
     fine = 1 if rung is None else rung.fineness
     with deadline(DECK_DEADLINE):
-        result = engine.simulate(
-            render(on, theta, rung), output_names(len(rows)), branch_sweeps(on, fine)
+        result = ngspice.simulate(
+            compose(on, theta, rung), output_names(len(rows)), branch_sweeps(on, fine)
         )
     if result.curves is not None:
         result = DeckResult(result.status, result.curves[:, :, ::fine], result.words)
     for k in range(n_guesses(on)):
         if result.curves is not None:
             with deadline(DECK_DEADLINE):
-                result = _doubt(engine, on, theta, k, result)
+                result = _doubt(ngspice, on, theta, k, result)
     return result
 
 
 def _doubt(
-    engine: Engine, on: Bench, theta: NDArray[np.float64], k: int, result: DeckResult
+    ngspice: Engine, on: Bench, theta: NDArray[np.float64], k: int, result: DeckResult
 ) -> DeckResult:
     """Distrust a curve whose sweeps end elsewhere on a rail when they begin from guess `k`.
 
@@ -160,7 +161,7 @@ def _doubt(
     from any of them, often from the unstable one in the middle. A guess that does not converge tells
     nothing.
     """
-    guessed = engine.simulate(render_guess(on, theta, k), output_names(1), rail_sweeps(on))
+    guessed = ngspice.simulate(compose_guess(on, theta, k), output_names(1), rail_sweeps(on))
     if guessed.curves is None or result.curves is None:
         return result
     starts = result.curves[0, 0, 0], result.curves[0, 1, -1]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicebuf import simulate
-from spicebuf.deck import Bench
+from spicebuf.deck import BATCHES_PER_JOB, Bench, company
 from spicebuf.ngspice import Status
 from spicebuf.pools import Pool, local_pool
 from spicebuf.simulate import ALONE, Curves, Job, no_curves
@@ -17,7 +17,6 @@ from spicebuf.workers import Loss
 
 _Key = TypeVar("_Key")
 
-_BATCHES_PER_JOB = 4
 _JOBS_IN_FLIGHT_PER_WORKER = 3
 
 
@@ -80,7 +79,7 @@ def sweep_blocks(
             elif (block := next(waiting, None)) is not None:
                 number, (key, theta) = block
                 open_blocks[number] = (key, theta, no_curves(on, len(theta)))
-                queue.extend(_split(number, theta, on, keep_words=keep_words))
+                queue.extend(jobs_of(number, theta, on, keep_words=keep_words))
             else:
                 break
         if not pool.n_outstanding:
@@ -92,6 +91,18 @@ def sweep_blocks(
         on_progress(n_before - _n_pending(curves, job))
         if not np.any(curves.status == Status.PENDING):
             yield open_blocks.pop(job.block)
+
+
+def jobs_of(
+    block: int, theta: NDArray[np.float64], on: Bench, *, keep_words: bool = False
+) -> list[Job]:
+    """Cut a block into jobs; within each, decks hold θ that suit one another."""
+    size = on.batch * BATCHES_PER_JOB
+    jobs = []
+    for first in range(0, len(theta), size):
+        rows = first + company(on, theta[first : first + size])
+        jobs.append(Job(block, rows, theta[rows], on, on.batch, keep_words))
+    return jobs
 
 
 def _absorb(curves: Curves, job: Job, result: Curves | Loss) -> list[Job]:
@@ -135,12 +146,6 @@ def _after_loss(curves: Curves, job: Job, loss: Loss) -> list[Job]:
 
 def _part(job: Job, order: NDArray[np.int64], batch: int) -> Job:
     return replace(job, rows=job.rows[order], theta=job.theta[order], batch=batch, n_crashes=0)
-
-
-def _split(block: int, theta: NDArray[np.float64], on: Bench, *, keep_words: bool) -> list[Job]:
-    whole = Job(block, np.arange(len(theta)), theta, on, on.batch, keep_words)
-    size = on.batch * _BATCHES_PER_JOB
-    return [_part(whole, whole.rows[k : k + size], on.batch) for k in range(0, len(theta), size)]
 
 
 def _n_pending(curves: Curves, job: Job) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySpice.Spice.NgSpice.Shared import NgSpiceCommandError
 
-from spicebuf.deck import Sweep
+from spicebuf.deck import Deck, Sweep
 from spicebuf.ngspice import DeckResult, Engine
 from spicebuf.simulate import Curves, Job, run_job
 from spicebuf.workers import deadline
@@ -38,7 +38,7 @@ def simulate(request: tuple[str, str]) -> tuple[DeckResult, bool]:
     """Simulate the body of a deck with a command; tell also whether ngspice is now poisoned."""
     body, command = request
     engine = _engine()
-    result = engine.simulate(deck(body), ["o"], [Sweep(command, VIN)])
+    result = engine.simulate(Deck(deck(body)), ["o"], [Sweep(command, VIN)])
     poisoned, engine.poisoned = engine.poisoned, False
     return result, poisoned
 

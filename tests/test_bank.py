@@ -63,7 +63,7 @@ def test_a_bank_cut_short_goes_on_where_it_stopped(tmp_path: Path, on_bench: OnB
     bank = open_bank(tmp_path, on, SOURCE, "39", n)
     assert fill(bank, n, stop_after=2) == [range(BLOCK), range(BLOCK, 2 * BLOCK)]
     again = open_bank(tmp_path, on, SOURCE, "39", n)
-    assert fill(again, n) == [range(2 * BLOCK, 3 * BLOCK), range(3 * BLOCK, 3 * BLOCK + 16)]
+    assert fill(again, n) == [range(2 * BLOCK, 3 * BLOCK), range(3 * BLOCK, 3 * BLOCK + 128)]
     assert again.pending(n) == []
 
 
@@ -82,13 +82,13 @@ def test_a_grown_bank_equals_one_made_at_once(tmp_path: Path, on_bench: OnBench)
 
 
 def test_growth_simulates_only_what_is_new(tmp_path: Path, on_bench: OnBench) -> None:
-    """All but the members of one deck that was cut at the old end."""
+    """All but the members of one group of decks that was cut at the old end."""
     on = on_bench("resistor_divider")
     for n, expected in (
-        (160, [range(160)]),
-        (BLOCK + 64, [range(160, BLOCK), range(BLOCK, BLOCK + 64)]),
-        (BLOCK + 69, [range(BLOCK + 64, BLOCK + 80)]),
-        (BLOCK + 74, [range(BLOCK + 64, BLOCK + 80)]),
+        (256, [range(256)]),
+        (BLOCK + 128, [range(256, BLOCK), range(BLOCK, BLOCK + 128)]),
+        (BLOCK + 133, [range(BLOCK + 128, BLOCK + 256)]),
+        (BLOCK + 140, [range(BLOCK + 128, BLOCK + 256)]),
     ):
         assert fill(open_bank(tmp_path, on, SOURCE, "39", n), n) == expected
 
@@ -221,7 +221,7 @@ def test_a_growth_cut_short_is_mended(tmp_path: Path, on_bench: OnBench) -> None
     with warnings.catch_warnings(action="error"), xr.open_zarr(bank.path) as data:
         assert data.sizes["sample"] == 500
         assert (data.status[:10] == Status.TRUSTED).all()
-        assert (data.status[16:] == Status.PENDING).all()
+        assert (data.status[128:] == Status.PENDING).all()
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path, on_bench: OnBench) -> None:

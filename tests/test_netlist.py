@@ -301,3 +301,34 @@ def test_a_bundled_template_can_be_copied_and_edited(tmp_path: Path) -> None:
 def test_an_unknown_bundled_template_lists_those_there_are() -> None:
     with pytest.raises(InputError, match="no bundled template 'nope'; there are cmos_buffer"):
         bundled_path("nope")
+
+
+HOW_USED = {
+    "plain": ("m1 out in vss vss nch w={wn} l=1u\n", True),
+    "bare": ("m1 out in vss vss nch w=wn l=1u\n", True),
+    "expression": ("m1 out in vss vss nch w={2*wn} l=1u\n", False),
+    "elsewhere too": ("m1 out in vss vss nch w={wn} l=1u\nr9 out 0 {1/wn}\n", False),
+    "source": ("m1 out in vss vss nch w={wn} l=1u\nb1 out 0 i={wn}\n", False),
+    "multiplier": ("m1 out in vss vss nch w=1u l=1u m={wn}\n", False),
+    "parameter": (".param q='wn'\nm1 out in vss vss nch w={wn} l={q}\n", False),
+    "model": (".model q nmos(level=1 kp={wn})\nm1 out in vss vss q w=1u l=1u\n", True),
+    "model, blanks": (".model q nmos (level=1 kp={ wn } )\nm1 out in vss vss q w=1u l=1u\n", True),
+    "model, expression": (".model q nmos level=1 kp={wn*2}\nm1 out in vss vss q w=1u\n", False),
+    "bsim": (".model q nmos level=54\nm1 out in vss vss q w={wn} l=1u\n", False),
+    "random": (".param z=agauss(0,1,1)\nm1 out in vss vss nch w={wn} l=1u\n", False),
+    "instance": (
+        ".subckt inner a y g w=1u\nm1 y a g g nch w=w l=1u\n.ends\nx1 in out vss inner w={wn}\n",
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HOW_USED)
+def test_only_what_stands_alone_is_altered(write: Write, case: str) -> None:
+    """Anything else ngspice evaluates when it loads the circuit, and only then."""
+    body, alterable = HOW_USED[case]
+    netlist = template(body, head=".model nch nmos level=1\n")
+    found = read_template(write("cell.cir", netlist)).alterations
+    assert (found is not None) is alterable
+    if found is not None:
+        assert {use.theta for use in found} == {"wn"}

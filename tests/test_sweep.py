@@ -11,11 +11,11 @@ import pytest
 from numpy.typing import NDArray
 
 from spicebuf.deck import ACCURACY, Bench
-from spicebuf.netlist import bundled_path, read_template
+from spicebuf.netlist import bundled_names, bundled_path, read_template
 from spicebuf.ngspice import Status
 from spicebuf.pools import Pool
 from spicebuf.simulate import ALONE, N_ATTEMPTS
-from spicebuf.sweep import simulators, sweep, sweep_blocks
+from spicebuf.sweep import jobs_of, simulators, sweep, sweep_blocks
 from spicebuf.workers import Workers
 from tests import faults
 from tests.testsystems import Inverter
@@ -91,6 +91,41 @@ def test_ngspice_does_not_stop_before_the_solution(
     up, down = found.vout[:, 0], found.vout[:, 1]
     assert np.abs(up - down).max() < 2 * ACCURACY
     assert -0.01 < up.min() < up.max() < 5.01
+
+
+@pytest.mark.parametrize("name", bundled_names())
+def test_an_altered_circuit_is_what_a_loaded_one_is(
+    pool: Pool, on_bench: OnBench, random_theta: Theta, name: str
+) -> None:
+    on, theta = on_bench(name, 51), random_theta(name, 100)
+    assert on.alterations is not None
+    altered = sweep(on, theta, pool)
+    loaded = sweep(replace(on, alterations=None), theta, pool)
+    assert (altered.status == Status.TRUSTED).all()
+    np.testing.assert_allclose(altered.vout, loaded.vout, rtol=0, atol=ACCURACY / 10)
+
+
+def test_what_was_simulated_before_leaves_no_trace(
+    pool: Pool, on_bench: OnBench, random_theta: Theta
+) -> None:
+    """Not in one bit, although the circuit stays loaded."""
+    on, theta = on_bench("cmos_buffer"), random_theta("cmos_buffer", 300)
+    first, _, again = (sweep(on, part, pool).vout for part in (theta[:9], theta[9:], theta[:9]))
+    np.testing.assert_array_equal(first, again)
+
+
+def test_theta_are_kept_in_company_that_switches_where_they_do(
+    on_bench: OnBench, random_theta: Theta
+) -> None:
+    on, theta = on_bench("cmos_buffer"), random_theta("cmos_buffer", 300)
+    jobs = jobs_of(7, theta, on)
+    assert [len(job.rows) for job in jobs] == [128, 128, 44]
+    for job in jobs:
+        np.testing.assert_array_equal(job.theta, theta[job.rows])
+        ratio = job.theta[:, on.thetas.index("wp1")] / job.theta[:, on.thetas.index("wn1")]
+        assert (np.diff(ratio) >= 0).all()
+    rows = np.sort(np.concatenate([job.rows for job in jobs]))
+    np.testing.assert_array_equal(rows, np.arange(300))
 
 
 def test_window_comparator_is_high_in_the_middle_only(pool: Pool, on_bench: OnBench) -> None:

@@ -1,8 +1,9 @@
 """Netlist templates: read, validated, and known down to their feedback."""
 
+from spicebuf.netlist.alter import Alteration
 from spicebuf.netlist.bundled import bundled_folder, bundled_names, bundled_path
 from spicebuf.netlist.cards import is_file
-from spicebuf.netlist.circuit import identifiers
+from spicebuf.netlist.circuit import identifiers, is_random
 from spicebuf.netlist.template import (
     TEMPLATE_SUFFIX,
     Template,
@@ -14,6 +15,7 @@ from spicebuf.netlist.template import (
 
 __all__ = [
     "TEMPLATE_SUFFIX",
+    "Alteration",
     "Template",
     "ThetaSpec",
     "bundled_folder",
@@ -21,6 +23,7 @@ __all__ = [
     "bundled_path",
     "identifiers",
     "is_file",
+    "is_random",
     "netlist_digest",
     "read_template",
     "require_sizes_positive",

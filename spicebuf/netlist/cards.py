@@ -51,7 +51,12 @@ class Card:
     @property
     def tokens(self) -> list[str]:
         """Words; expressions in braces or quotes stay whole."""
-        return re.findall(r"(?:\{[^{}]*\}|'[^']*'|[^\s{}'])+", self.text)
+        return card_tokens(self.text)
+
+
+def card_tokens(text: str) -> list[str]:
+    """Split a card into words; expressions in braces or quotes stay whole."""
+    return re.findall(r"(?:\{[^{}]*\}|'[^']*'|[^\s{}'])+", text)
 
 
 @dataclass(frozen=True)

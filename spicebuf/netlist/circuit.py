@@ -23,6 +23,7 @@ BUILT_IN = frozenset(
     "false yes no and or not div def m".split()
 )
 _DC_SOURCE = re.compile(r"[vi]\S*\s+\S+\s+\S+\s+(?:dc(?:\s+|=))?(?:\{[^{}]*\}|'[^']*'|[\w.+-]+)")
+_RANDOM = re.compile(r"gauss|unif|random|limit\s*\(")
 _NAME = re.compile(r"[^\s(),=]+")
 _MAX_NESTING = 32
 
@@ -121,6 +122,11 @@ def parse_circuit(cards: Iterable[Card], file: str) -> Scope:
 def identifiers(text: str) -> set[str]:
     """Names used in the expressions of a card, a lone `name=value` value or a bare word."""
     return set(_IDENTIFIER.findall(_PROBE.sub(" ", text)))
+
+
+def is_random(definitions: Iterable[str]) -> bool:
+    """Tell whether ngspice may draw random numbers whenever it loads these cards."""
+    return any(_RANDOM.search(card) for card in definitions)
 
 
 def _open(card: Card, parent: Scope) -> Scope:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spicebuf.errors import InputError, NetlistError
+from spicebuf.netlist.alter import Alteration, alterations, switching_ratio
 from spicebuf.netlist.cards import ThetaLine, read_cards
-from spicebuf.netlist.circuit import BUILT_IN, Scope, parse_circuit
+from spicebuf.netlist.circuit import BUILT_IN, Scope, is_random, parse_circuit
 from spicebuf.netlist.feedback import feedback_nodes
 from spicebuf.netlist.flat import flatten, transistor_nodes
 from spicebuf.netlist.sizes import GUARD, guard_sizes
@@ -55,6 +56,10 @@ class Template:
         Nodes through which the circuit feeds back on itself and may keep a state.
     watched : tuple of str
         Nodes at field-effect transistors, whose convergence needs a second look (see `deck`).
+    alterations : tuple of Alteration or None
+        How all θ are changed in a loaded circuit; None if it must be loaded anew.
+    sort_by : (str, str) or None
+        Parameters whose ratio tells where the input stage switches.
     digest : str
         SHA-256 of the definitions.
     """
@@ -68,6 +73,8 @@ class Template:
     definitions: tuple[str, ...]
     states: tuple[str, ...]
     watched: tuple[str, ...]
+    alterations: tuple[Alteration, ...] | None
+    sort_by: tuple[str, str] | None
     digest: str
 
     @property
@@ -99,6 +106,7 @@ def read_template(path: Path) -> Template:
     devices, driven = flatten(scope), frozenset(scope.ports) - {"out"}
     states = feedback_nodes(devices, driven)
     _require_used(thetas.values(), [card.text for card in cards if card != scope.card], where)
+    uses = alterations(scope, frozenset(thetas), guarded)
     guards = [GUARD] if guarded else []
     definitions = (*guards, *(guarded.get(card, card.text) for card in cards))
     return Template(
@@ -111,6 +119,8 @@ def read_template(path: Path) -> Template:
         definitions=definitions,
         states=states,
         watched=transistor_nodes(devices, driven),
+        alterations=None if is_random(definitions) else uses,
+        sort_by=switching_ratio(scope, frozenset(thetas)),
         digest=netlist_digest(scope.name, definitions),
     )
 

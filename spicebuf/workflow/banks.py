@@ -11,7 +11,7 @@ from spicebuf.bank import Bank, open_bank
 from spicebuf.deck import Bench, bench
 from spicebuf.entropy import ENUMERATION, MONTE_CARLO
 from spicebuf.errors import InputError, NetlistError
-from spicebuf.netlist import identifiers
+from spicebuf.netlist import identifiers, is_random
 from spicebuf.ngspice import Status, gist, ignored_parameters
 from spicebuf.pools import Pool
 from spicebuf.prior import n_grid_points
@@ -25,7 +25,6 @@ MAX_ENUMERATION = 100_000
 """Grid points per component up to which every one is simulated rather than sampled."""
 
 _LISTED = 20
-_RANDOM = re.compile(r"gauss|unif|random|limit\s*\(")
 
 
 @dataclass(frozen=True)
@@ -145,13 +144,13 @@ def _require_usable(on: Bench, component: Component, pool: Pool) -> None:
     name = component.template.path.name
     nominal = np.array([[component.nominal[theta] for theta in on.thetas]])
     curves = sweep(on, nominal, pool, keep_words=True)
+    _require_effect(on, name, ignored_parameters(curves.words.get(0, "")))
     if curves.status[0] == Status.LOAD_FAILED:
         raise NetlistError(
             f"{name}: ngspice refuses component {component.name!r} at its "
             f"nominal θ: {gist(curves.words[0])}"
         )
-    _require_effect(on, name, ignored_parameters(curves.words.get(0, "")))
-    if any(_RANDOM.search(card) for card in on.definitions):
+    if is_random(on.definitions):
         again = sweep(on, nominal, pool)
         if not np.array_equal(curves.vout, again.vout, equal_nan=True):
             raise NetlistError(

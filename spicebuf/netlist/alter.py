@@ -1,0 +1,114 @@
+"""How θ are given to a circuit that is loaded already, and which of them tell where it switches."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from spicebuf.netlist.cards import Card, card_tokens
+from spicebuf.netlist.circuit import Device, Scope, identifiers
+
+# ngspice computes what follows from these at the start of every analysis. BSIM's models it also bins and
+# caches by size, so that an altered width need not be what a loaded one is.
+_ALTERABLE_LEVELS = frozenset({"1", "2", "3", "6", "9"})
+_SIZES = {"m": frozenset({"w", "l"}), "r": frozenset({"r"})}
+_MODEL_NAME, _MODEL_TYPE = 1, 2
+_RESISTANCE, _GATE, _DRAIN = 3, 1, 0
+_LEVEL = re.compile(r"\blevel=(\S+)")
+
+
+@dataclass(frozen=True)
+class Alteration:
+    """The command that gives one use of θ in replica `{k}` a new value, which is to follow it."""
+
+    theta: str
+    command: str
+
+
+def alterations(
+    component: Scope, thetas: frozenset[str], guarded: Mapping[Card, str]
+) -> tuple[Alteration, ...] | None:
+    """Return how all uses of the parameters can be altered, or None if any cannot.
+
+    Only a parameter that alone is a width, length, resistance or a parameter of a simple transistor's
+    model can: ngspice evaluates expressions when it loads a circuit.
+    """
+    if guarded or component.subcircuits or not all(map(_is_simple, _models(component))):
+        return None
+    found: list[Alteration] = []
+    for command, value in _uses(component):
+        name = value.strip("{}' ")
+        if name in thetas and command:
+            found.append(Alteration(name, f"{command} = "))
+        elif identifiers(value) & thetas:
+            return None
+    return tuple(found) if {use.theta for use in found} == thetas else None
+
+
+def switching_ratio(component: Scope, thetas: frozenset[str]) -> tuple[str, str] | None:
+    """Return the parameters that are the widths of a p and an n transistor at the input, on one drain.
+
+    Their ratio tells where the stage switches: θ in the order of it converge together in one deck.
+    """
+    types = {card.tokens[_MODEL_NAME]: card for card in _models(component)}
+    widths: dict[tuple[str, str], str] = {}
+    for device in component.devices:
+        card = types.get(device.model or "")
+        if device.kind == "m" and card is not None and device.nodes[_GATE] == "in":
+            width = device.assignments.get("w", "").strip("{}' ")
+            kind = card.text.replace("(", " ").split()[_MODEL_TYPE]
+            if width in thetas:
+                widths.setdefault((device.nodes[_DRAIN], kind), width)
+    for (drain, kind), width in widths.items():
+        other = widths.get((drain, "nmos"))
+        if kind == "pmos" and other is not None and other != width:
+            return width, other
+    return None
+
+
+def _uses(component: Scope) -> Iterator[tuple[str, str]]:
+    """Yield all that a parameter could be in, with the command that alters it; "" if there is none."""
+    yield from (("", value) for value in component.params.values())
+    for card in component.cards:
+        if card.keyword == ".model":
+            yield from _model_uses(card)
+        else:
+            yield "", card.text
+    for device in component.devices:
+        if device.kind in _SIZES:
+            yield from _size_uses(device)
+        else:
+            yield "", device.card.text
+
+
+def _model_uses(card: Card) -> Iterator[tuple[str, str]]:
+    words = card_tokens(card.text.replace("(", " ").replace(")", " "))
+    for word in words[_MODEL_TYPE + 1 :]:
+        key, equals, value = word.partition("=")
+        command = f"altermod @x{{k}}:{words[_MODEL_NAME]}[{key}]"
+        yield (command, value) if equals else ("", word)
+
+
+def _size_uses(device: Device) -> Iterator[tuple[str, str]]:
+    path = f"@{device.kind}.x{{k}}.{device.card.keyword}"
+    for position, word in enumerate(device.card.tokens[1:], start=1):
+        key, equals, value = word.partition("=")
+        if not equals:
+            key, value = "r" if position == _RESISTANCE else "", word
+        if position <= len(device.nodes):
+            continue
+        quantity = "resistance" if device.kind == "r" else key
+        yield f"alter {path}[{quantity}]" if key in _SIZES[device.kind] else "", value
+
+
+def _models(component: Scope) -> list[Card]:
+    return [
+        card for scope in component.outwards() for card in scope.cards if card.keyword == ".model"
+    ]
+
+
+def _is_simple(model: Card) -> bool:
+    kind = model.text.replace("(", " ").split()[_MODEL_TYPE]
+    levels = _LEVEL.findall(model.text)
+    if kind in {"nmos", "pmos"}:
+        return "." not in model.tokens[_MODEL_NAME] and set(levels) <= _ALTERABLE_LEVELS
+    return True
