@@ -70,7 +70,7 @@ def circuit(name: str, n: int) -> Circuit:
 def ours(on: Circuit, n_workers: int) -> tuple[float, Array]:
     """Time this project, once every worker has simulated something."""
     with simulators(n_workers) as pool:
-        sweep(on.bench, on.theta[: 64 * n_workers], pool)
+        sweep(on.bench, on.theta[: on.bench.group * n_workers], pool)
         start = time.perf_counter()
         curves = sweep(on.bench, on.theta, pool)
         return time.perf_counter() - start, np.asarray(curves.vout[:, 0], dtype=np.float64)
@@ -155,7 +155,7 @@ def measure(name: str, n: int, rounds: int, python: Path, engine: TimedEngine) -
 def main() -> None:
     """Measure, print a table and write the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--theta", type=int, default=2000, help="θ per circuit")
+    parser.add_argument("--theta", type=int, default=5000, help="θ per circuit")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peers", type=Path, default=Path(".venv-peers"), help="environment")
     parser.add_argument("--out", type=Path, default=Path("docs/bench.json"))

@@ -316,6 +316,8 @@ HOW_USED = {
     "model, expression": (".model q nmos level=1 kp={wn*2}\nm1 out in vss vss q w=1u\n", False),
     "bsim": (".model q nmos level=54\nm1 out in vss vss q w={wn} l=1u\n", False),
     "random": (".param z=agauss(0,1,1)\nm1 out in vss vss nch w={wn} l=1u\n", False),
+    "odd name": ("m1[w]=1|x out in vss vss nch w={wn} l=1u\n", False),
+    "odd model": (".model q|x nmos level=1 kp={wn}\nm1 out in vss vss q|x w=1u\n", False),
     "instance": (
         ".subckt inner a y g w=1u\nm1 y a g g nch w=w l=1u\n.ends\nx1 in out vss inner w={wn}\n",
         False,

@@ -13,6 +13,8 @@ _ALTERABLE_LEVELS = frozenset({"1", "2", "3", "6", "9"})
 _SIZES = {"m": frozenset({"w", "l"}), "r": frozenset({"r"})}
 _MODEL_NAME, _MODEL_TYPE = 1, 2
 _RESISTANCE, _GATE, _DRAIN = 3, 1, 0
+# Names in a command must not be able to say anything to ngspice's shell.
+_COMMAND = re.compile(r"alter(mod)? @[\w.:{}]+\[\w+\]", re.ASCII)
 _LEVEL = re.compile(r"\blevel=(\S+)")
 
 
@@ -37,7 +39,7 @@ def alterations(
     found: list[Alteration] = []
     for command, value in _uses(component):
         name = value.strip("{}' ")
-        if name in thetas and command:
+        if name in thetas and _COMMAND.fullmatch(command):
             found.append(Alteration(name, f"{command} = "))
         elif identifiers(value) & thetas:
             return None

@@ -114,11 +114,20 @@ def _sweep_component(
     bank = open_bank(settings.banks, on, source, version, n)
     with bank.locked():
         n_damaged = bank.drop_damaged(n)
-        n_simulated = _fill(bank, n, component, pool, on_progress)
+        n_simulated = fill_bank(bank, n, component, pool, on_progress)
     return _summary(component, bank, n, n_simulated, n_damaged)
 
 
-def _fill(bank: Bank, n: int, component: Component, pool: Pool, on_progress: Progress) -> int:
+def fill_bank(
+    bank: Bank, n: int, component: Component, pool: Pool, on_progress: Progress = silent
+) -> int:
+    """Simulate what is pending among the first `n` θ of a locked bank; return how many were.
+
+    Raises
+    ------
+    NetlistError
+        If ngspice refuses the component at its nominal θ.
+    """
     pending = bank.pending(n)
     if not pending:
         return 0
