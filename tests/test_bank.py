@@ -211,6 +211,17 @@ def test_what_the_disk_refuses_is_not_thrown_away(
         np.testing.assert_array_equal(a, b)
 
 
+def test_what_a_killed_writer_left_is_removed(tmp_path: Path, on_bench: OnBench) -> None:
+    """Chunks are written beside their place and then moved there."""
+    on = on_bench("resistor_divider")
+    bank = open_bank(tmp_path, on, SOURCE, "39", 10)
+    fill(bank, 10)
+    left = bank.path / "vout" / "c" / "0" / "0.1a2b.partial"
+    left.write_bytes(b"half")
+    open_bank(tmp_path, on, SOURCE, "39", 10)
+    assert not left.exists()
+
+
 def test_a_growth_cut_short_is_mended(tmp_path: Path, on_bench: OnBench) -> None:
     """Killed between two arrays, they differ in size until the bank is opened again."""
     on = on_bench("resistor_divider")
