@@ -147,6 +147,18 @@ def test_solver_options_are_part_of_the_key(
     assert open_bank(tmp_path, on, SOURCE, "39", 1).path != first
 
 
+def test_a_bank_of_another_version_is_left_alone(
+    tmp_path: Path, on_bench: OnBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = on_bench("resistor_divider")
+    with monkeypatch.context() as patch:
+        patch.setattr("spicebuf.bank.FORMAT", 1)
+        old = open_bank(tmp_path, on, SOURCE, "39", 10)
+    fill(old, 10)
+    assert open_bank(tmp_path, on, SOURCE, "39", 10).pending(10) == [range(128)]
+    assert old.pending(10) == []
+
+
 def test_components_of_one_system_are_drawn_independently() -> None:
     a, b = (replace(SOURCE, stream=name).theta(0, BLOCK) for name in ("first", "second"))
     assert not np.isin(a, b).any()
