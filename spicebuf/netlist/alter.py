@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from spicebuf.netlist.cards import Card, card_tokens
 from spicebuf.netlist.circuit import Device, Scope, identifiers
 
-# ngspice computes what follows from these at the start of every analysis. BSIM's models it also bins and
+# ngspice computes what follows from these at the start of every analysis. Later models it also bins and
 # caches by size, so that an altered width need not be what a loaded one is.
-_ALTERABLE_LEVELS = frozenset({"1", "2", "3", "6", "9"})
+_ALTERABLE_LEVELS = frozenset({"1"})
+_MODEL_PARAMETERS = frozenset({"vto", "kp", "lambda", "gamma", "phi"})
 _SIZES = {"m": frozenset({"w", "l"}), "r": frozenset({"r"})}
 _MODEL_NAME, _MODEL_TYPE = 1, 2
 _RESISTANCE, _GATE, _DRAIN = 3, 1, 0
 # Names in a command must not be able to say anything to ngspice's shell.
 _COMMAND = re.compile(r"alter(mod)? @[\w.:{}]+\[\w+\]", re.ASCII)
+_TRANSISTORS = frozenset({"nmos", "pmos"})
 _LEVEL = re.compile(r"\blevel=(\S+)")
 
 
@@ -31,8 +33,8 @@ def alterations(
 ) -> tuple[Alteration, ...] | None:
     """Return how all uses of the parameters can be altered, or None if any cannot.
 
-    Only a parameter that alone is a width, length, resistance or a parameter of a simple transistor's
-    model can: ngspice evaluates expressions when it loads a circuit.
+    Only a parameter that alone is a width, length, resistance or one of few parameters of a level-1 model
+    can: ngspice evaluates expressions when it loads a circuit.
     """
     if guarded or component.subcircuits or not all(map(_is_simple, _models(component))):
         return None
@@ -86,8 +88,9 @@ def _model_uses(card: Card) -> Iterator[tuple[str, str]]:
     words = card_tokens(card.text.replace("(", " ").replace(")", " "))
     for word in words[_MODEL_TYPE + 1 :]:
         key, equals, value = word.partition("=")
+        known = words[_MODEL_TYPE] in _TRANSISTORS and key in _MODEL_PARAMETERS
         command = f"altermod @x{{k}}:{words[_MODEL_NAME]}[{key}]"
-        yield (command, value) if equals else ("", word)
+        yield command if known else "", value if equals else word
 
 
 def _size_uses(device: Device) -> Iterator[tuple[str, str]]:
@@ -111,6 +114,6 @@ def _models(component: Scope) -> list[Card]:
 def _is_simple(model: Card) -> bool:
     kind = model.text.replace("(", " ").split()[_MODEL_TYPE]
     levels = _LEVEL.findall(model.text)
-    if kind in {"nmos", "pmos"}:
+    if kind in _TRANSISTORS:
         return "." not in model.tokens[_MODEL_NAME] and set(levels) <= _ALTERABLE_LEVELS
     return True
