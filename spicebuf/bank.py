@@ -101,9 +101,9 @@ class Bank:
 
     def write(self, rows: range, theta: NDArray[np.float64], curves: Curves) -> None:
         """Store finished rows, their status last: rows cut short stay pending."""
-        n = min(rows.stop, self.n) - rows.start
-        place = slice(rows.start, rows.start + n)
         with self.guarded():
+            n = min(rows.stop, self.n) - rows.start
+            place = slice(rows.start, rows.start + n)
             self._array("theta", "r+")[place] = theta[:n]
             self._array("vout", "r+")[place] = curves.vout[:n].astype(_VOLTS)
             self._array("attempt", "r+")[place] = curves.attempt[:n]

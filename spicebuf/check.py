@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicebuf.api import Api
-from spicebuf.deck import ACCURACY
+from spicebuf.deck import accuracy
 from spicebuf.ngspice import Status
 from spicebuf.simulate import Curves, Volts
 
@@ -100,9 +100,9 @@ def check_curves(curves: Curves, vin: Floats, api_in: Api, api_out: Api, vdd: fl
         # Whether a branch jumped over a gap or crossed it, samples cannot tell: be cautious.
         wider = _fit(_join(image, _image(outside)), targets)
         cautious = np.minimum(cautious, wider.min(axis=1))
-    verdict = np.full(n, Verdict.BORDERLINE, dtype=np.uint8)
-    verdict[(margin > ACCURACY) & (cautious >= 0.0)] = Verdict.SATISFIED
-    verdict[certain < -ACCURACY] = Verdict.VIOLATED
+    verdict, doubt = np.full(n, Verdict.BORDERLINE, dtype=np.uint8), accuracy(vdd)
+    verdict[(margin > doubt) & (cautious >= 0.0)] = Verdict.SATISFIED
+    verdict[certain < -doubt] = Verdict.VIOLATED
     verdict[curves.status != Status.TRUSTED] = Verdict.UNSIMULATED
     return Checks(margin, verdict)
 

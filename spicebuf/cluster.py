@@ -29,7 +29,7 @@ CONNECT_TIMEOUT = 5.0
 WORKERS_TIMEOUT = 60.0
 """Seconds that a scheduler may be without any worker."""
 
-_ADDRESS = re.compile(r"(tcp|tls|ucx|ws|wss)://\S+:\d+")
+_ADDRESS = re.compile(r"(tcp|tls)://\S+:\d+")
 _COUNTED_EVERY = 5.0
 _mine = threading.local()
 
@@ -63,6 +63,12 @@ class Cluster:
             ) from error
         self._address = address
         self._dask: Any = distributed
+        encrypted = self._dask.Security().get_connection_args("client").get("ssl_context")
+        if address.startswith("tls:") and encrypted is None:
+            raise InputError(
+                f"scheduler = {address!r} needs certificates in Dask's configuration, "
+                "distributed.comm.tls"
+            )
         try:
             self._client: Any = self._dask.Client(
                 address, timeout=CONNECT_TIMEOUT, set_as_default=False

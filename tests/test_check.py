@@ -118,6 +118,16 @@ def test_a_margin_below_the_accuracy_is_borderline(offset: float) -> None:
     assert verdict(curves(np.where(VIN < 2, 1.0 - offset, 4.0)), LINE, target) is Verdict.BORDERLINE
 
 
+def test_large_supplies_are_known_less_well() -> None:
+    """The solver's tolerance is relative: at 500 V a margin of 0.5 mV is within its error."""
+    high = Api("out", {"0": VoltageSet.parse("[0, 1]"), "1": VoltageSet.parse("[3, 500]")})
+    vin = np.linspace(0, 500, 101)
+    line = Api("in", {"0": VoltageSet.parse("[0, 100]"), "1": VoltageSet.parse("[400, 500]")})
+    for margin, expected in ((5e-4, Verdict.BORDERLINE), (2e-3, Verdict.SATISFIED)):
+        found = curves(np.where(vin < 200, 1.0 - margin, 400.0))
+        assert check_curves(found, vin, line, high, 500.0).verdict[0] == expected
+
+
 def test_an_untrusted_curve_is_unsimulated_whatever_it_holds() -> None:
     found = trust(np.full((1, 1, 101), np.nan), [Status.CRASHED])
     checked = check_curves(found, VIN, LINE, api("[0, 1]", "[3, 5]"), 5.0)

@@ -157,10 +157,17 @@ def test_a_worker_with_another_version_is_named(
             sweep(on, theta, workers)
 
 
-@pytest.mark.parametrize("address", ["", "8786", "localhost:8786", "http://localhost:8786"])
+@pytest.mark.parametrize(
+    "address", ["", "8786", "localhost:8786", "http://localhost:8786", "ucx://a:1"]
+)
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(InputError, match="must be an address such as"):
         Cluster(address)
+
+
+def test_encryption_needs_certificates() -> None:
+    with pytest.raises(InputError, match="needs certificates"):
+        Cluster("tls://127.0.0.1:1")
 
 
 def test_dask_that_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

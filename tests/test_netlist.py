@@ -169,6 +169,8 @@ REFUSED = {
     "controls in parentheses": ("e1 out 0 (in,0) 3\n", "no plain name"),
     "model name": (".model foo,numd d\n", "no plain name"),
     "model name with sign": (".model foo=sw nmos\n", "no plain name"),
+    "quoted node": ('m1 out "n" 0 0 nch\n', "without parentheses, commas or quotes"),
+    "node named temper": ("r1 temper 0 1k\n", "no plain name"),
     "probe of a resistor": ("r9 in 0 1k\nb1 out 0 v=i(r9)\n", "'r9' cannot be sensed"),
     "probe in a function": (".func f(x) {v(out)*x}\n", "belong into the B source"),
     "bare function": (".func\n", "write .func name"),
@@ -320,6 +322,22 @@ HOW_USED = {
     "bsim": (".model q nmos level=54\nm1 out in vss vss q w={wn} l=1u\n", False),
     "random": (".param z=agauss(0,1,1)\nm1 out in vss vss nch w={wn} l=1u\n", False),
     "odd name": ("m1[w]=1|x out in vss vss nch w={wn} l=1u\n", False),
+    "braces": ("m{} out in vss vss nch w={wn} l=1u\n", False),
+    "unused model": (
+        ".model q nmos level=1 kp={wn}\nm1 out in vss vss nch w={wn} l=1u\n",
+        True,
+    ),
+    "condition": (".if (1==1)\nm1 out in vss vss nch w={wn} l=1u\n.endif\n", False),
+    "twice": ("m1 out in vss vss nch w={wn} l=1u w=3u\n", False),
+    "twice by another name": (
+        ".model q nmos level=1 vto={wn} vt0=0.5\nm1 out in vss vss q w=1u\n",
+        False,
+    ),
+    "resistance twice": ("r1 in out {wn} r=500\n", False),
+    "two models of a name": (
+        ".model q nmos level=1 kp={wn}\n.model q nmos level=1\nm1 out in vss vss q w=1u\n",
+        False,
+    ),
     "odd model": (".model q|x nmos level=1 kp={wn}\nm1 out in vss vss q|x w=1u\n", False),
     "instance": (
         ".subckt inner a y g w=1u\nm1 y a g g nch w=w l=1u\n.ends\nx1 in out vss inner w={wn}\n",

@@ -78,8 +78,15 @@ def sweep(
 def _write_decks(decks: dict[str, str], number: int) -> None:
     from spicebuf.errors import InputError  # noqa: PLC0415 (start-up time)
 
+    files: dict[Path, str] = {}
     for name, deck in decks.items():
         path = Path(f"{re.sub(r'[^A-Za-z0-9_-]+', '_', name)}-{number}.cir")
+        if path in files:
+            raise InputError(
+                f"component {name!r}: another's deck is {path} too; rename one of them"
+            )
+        files[path] = deck
+    for path, deck in files.items():
         try:
             if path.exists() and path.read_text(encoding="utf-8") != deck:
                 raise InputError(f"{path} is there already and differs; move it out of the way")

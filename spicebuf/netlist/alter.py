@@ -1,6 +1,7 @@
 """How θ are given to a circuit that is loaded already, and which of them tell where it switches."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -13,10 +14,12 @@ _ALTERABLE_LEVELS = frozenset({"1"})
 _MODEL_PARAMETERS = frozenset({"vto", "kp", "lambda", "gamma", "phi"})
 _SIZES = {"m": frozenset({"w", "l"}), "r": frozenset({"r"})}
 _MODEL_NAME, _MODEL_TYPE = 1, 2
-_RESISTANCE, _GATE, _DRAIN = 3, 1, 0
+_DRAIN, _GATE = 0, 1
 # Names in a command must not be able to say anything to ngspice's shell.
-_COMMAND = re.compile(r"alter(mod)? @[\w.:{}]+\[\w+\]", re.ASCII)
+_COMMAND = re.compile(r"alter(mod)? @([mr]\.)?x\{k\}[.:][\w.]+\[\w+\]", re.ASCII)
+_ALIASES = {"vt0": "vto", "u0": "uo"}
 _TRANSISTORS = frozenset({"nmos", "pmos"})
+_CONDITIONS = frozenset({".if", ".elseif", ".else", ".endif"})
 _LEVEL = re.compile(r"\blevel=(\S+)")
 
 
@@ -36,7 +39,7 @@ def alterations(
     Only a parameter that alone is a width, length, resistance or one of few parameters of a level-1 model
     can: ngspice evaluates expressions when it loads a circuit.
     """
-    if guarded or component.subcircuits or not all(map(_is_simple, _models(component))):
+    if guarded or component.subcircuits or not _is_plain(component):
         return None
     found: list[Alteration] = []
     for command, value in _uses(component):
@@ -72,11 +75,12 @@ def switching_ratio(component: Scope, thetas: frozenset[str]) -> tuple[str, str]
 def _uses(component: Scope) -> Iterator[tuple[str, str]]:
     """Yield all that a parameter could be in, with the command that alters it; "" if there is none."""
     yield from (("", value) for value in component.params.values())
+    in_use = {device.model for device in component.devices}
     for card in component.cards:
-        if card.keyword == ".model":
-            yield from _model_uses(card)
-        else:
+        if card.keyword != ".model":
             yield "", card.text
+        elif card.tokens[_MODEL_NAME] in in_use:  # ngspice drops the others
+            yield from _model_uses(card)
     for device in component.devices:
         if device.kind in _SIZES:
             yield from _size_uses(device)
@@ -85,24 +89,43 @@ def _uses(component: Scope) -> Iterator[tuple[str, str]]:
 
 
 def _model_uses(card: Card) -> Iterator[tuple[str, str]]:
-    words = card_tokens(card.text.replace("(", " ").replace(")", " "))
-    for word in words[_MODEL_TYPE + 1 :]:
-        key, equals, value = word.partition("=")
-        known = words[_MODEL_TYPE] in _TRANSISTORS and key in _MODEL_PARAMETERS
-        command = f"altermod @x{{k}}:{words[_MODEL_NAME]}[{key}]"
-        yield command if known else "", value if equals else word
+    name, kind, *words = card_tokens(card.text.replace("(", " ").replace(")", " "))[_MODEL_NAME:]
+    for key, value in _assigned(words):
+        known = kind in _TRANSISTORS and key in _MODEL_PARAMETERS
+        yield f"altermod @x{{k}}:{name}[{key}]" if known else "", value
 
 
 def _size_uses(device: Device) -> Iterator[tuple[str, str]]:
     path = f"@{device.kind}.x{{k}}.{device.card.keyword}"
-    for position, word in enumerate(device.card.tokens[1:], start=1):
-        key, equals, value = word.partition("=")
-        if not equals:
-            key, value = "r" if position == _RESISTANCE else "", word
-        if position <= len(device.nodes):
-            continue
+    words = device.card.tokens[len(device.nodes) + 1 :]
+    if device.kind == "r" and words and "=" not in words[0]:
+        words[0] = f"r={words[0]}"
+    for key, value in _assigned(words):
         quantity = "resistance" if device.kind == "r" else key
         yield f"alter {path}[{quantity}]" if key in _SIZES[device.kind] else "", value
+
+
+def _assigned(words: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield keys and values; the key is "" where a key is given twice, and where there is none.
+
+    Of two values ngspice loads the last, and altering would set any.
+    """
+    pairs = [word.partition("=") for word in words]
+    times = Counter(_ALIASES.get(key, key) for key, equals, _ in pairs if equals)
+    for key, equals, value in pairs:
+        once = times[_ALIASES.get(key, key)] == 1
+        yield (key if once else "", value) if equals else ("", key)
+
+
+def _is_plain(component: Scope) -> bool:
+    """Tell whether all cards count, each model has one card, and all transistors are simple."""
+    cards = [card for scope in component.outwards() for card in scope.cards]
+    names = [card.tokens[_MODEL_NAME] for card in component.cards if card.keyword == ".model"]
+    return (
+        not any(card.keyword in _CONDITIONS for card in cards)
+        and len(names) == len(set(names))
+        and all(map(_is_simple, _models(component)))
+    )
 
 
 def _models(component: Scope) -> list[Card]:

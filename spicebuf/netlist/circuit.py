@@ -24,7 +24,7 @@ BUILT_IN = frozenset(
 )
 _DC_SOURCE = re.compile(r"[vi]\S*\s+\S+\s+\S+\s+(?:dc(?:\s+|=))?(?:\{[^{}]*\}|'[^']*'|[\w.+-]+)")
 _RANDOM = re.compile(r"gauss|unif|random|limit\s*\(")
-_NAME = re.compile(r"[^\s(),=]+")
+_NAME = re.compile(r"(?!temper$)[^\s(),=\"']+")
 _MAX_NESTING = 32
 
 
@@ -214,7 +214,7 @@ def _require_names(card: Card, words: Iterable[str]) -> None:
         if not _NAME.fullmatch(word):
             raise NetlistError(
                 f"{card.where}: {word!r} is no plain name; write nodes and names with blanks between "
-                "them, without parentheses or commas"
+                "them, without parentheses, commas or quotes"
             )
 
 
