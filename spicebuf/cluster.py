@@ -5,6 +5,7 @@ neither the worker nor its neighbours. If a Dask worker itself dies, the schedul
 others.
 """
 
+import logging
 import multiprocessing
 import re
 import threading
@@ -59,10 +60,13 @@ class Cluster:
             import distributed  # noqa: PLC0415 (an extra)
         except ImportError as error:
             raise SimulatorError(
-                "a scheduler needs Dask; install it with 'pip install spicebuf[dask]'"
+                "a scheduler needs Dask; install it with \"pip install 'spicebuf[dask]'\", or in a "
+                "checkout \"pip install '.[dask]'\""
             ) from error
         self._address = address
         self._dask: Any = distributed
+        # It logs a traceback for every job when the scheduler ends; one message says it all.
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
         encrypted = self._dask.Security().get_connection_args("client").get("ssl_context")
         if address.startswith("tls:") and encrypted is None:
             raise InputError(
@@ -152,7 +156,7 @@ class Cluster:
                 elif time.monotonic() - alone_since > WORKERS_TIMEOUT:
                     raise SimulatorError(
                         f"the Dask scheduler at {self._address} has no workers; start some with "
-                        f"'dask worker {self._address}' and call again"
+                        f"'dask worker {self._address} --nthreads 1' and call again"
                     ) from None
             except (CancelledError, OSError) as error:
                 raise self._gone() from error

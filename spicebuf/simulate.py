@@ -167,7 +167,9 @@ def _doubt(
     starts = result.curves[0, 0, 0], result.curves[0, 1, -1]
     found = guessed.curves[0, 0, 0], guessed.curves[0, 1, -1]
     if max(abs(a - b) for a, b in zip(starts, found, strict=True)) > _SAME_STATE:
-        return DeckResult(Status.UNDETERMINED, None, result.words)
+        told = [" and ".join(f"{v:.6g} V" for v in ends) for ends in (starts, found)]
+        words = f"At the rails the output is {told[0]}; from another initial guess, {told[1]}.\n"
+        return DeckResult(Status.UNDETERMINED, None, result.words + words)
     return result
 
 

@@ -172,5 +172,5 @@ def test_encryption_needs_certificates() -> None:
 
 def test_dask_that_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(SimulatorError, match=r"pip install spicebuf\[dask\]"):
+    with pytest.raises(SimulatorError, match=r"pip install 'spicebuf\[dask\]'"):
         Cluster("tcp://127.0.0.1:8786")

@@ -345,8 +345,9 @@ def test_a_latch_without_one_start_is_not_trusted(
     template = read_template(write("latch.cir", LATCH))
     assert template.states == ("a", "b")
     on = on_bench(template)
-    found = sweep(on, np.array([[0.1e-6], [10e-6]]), pool)
+    found = sweep(on, np.array([[0.1e-6], [10e-6]]), pool, keep_words=True)
     assert found.status.tolist() == [Status.TRUSTED, Status.UNDETERMINED]
+    assert "from another initial guess" in found.words[1]
     up, down = found.vout[0]
     assert up[0] < 0.01
     assert up[-1] > 4.99

@@ -40,7 +40,7 @@ batch_option = click.option(
     "--batch",
     type=int,
     default=None,
-    help="θ in one deck; circuits with feedback always go alone. [default: by circuit and model]",
+    help="θ in one deck, 1 to 256; circuits with feedback go alone. [default: by circuit and model]",
 )
 scheduler_option = click.option(
     "--scheduler",
@@ -48,7 +48,10 @@ scheduler_option = click.option(
     help="Simulate on the workers of a Dask scheduler, such as tcp://10.0.0.1:8786.",
 )
 verbose_option = click.option(
-    "-v", "--verbose", is_flag=True, help="Show what ngspice itself printed."
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Show what ngspice itself printed (sweep: for unsimulated θ).",
 )
 bits_option = click.option("--bits", is_flag=True, help="Log volumes in bits instead of nats.")
 confidence_option = click.option(

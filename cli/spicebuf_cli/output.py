@@ -86,8 +86,8 @@ def print_sweep_summary(banks: "Sequence[SweptBank]") -> None:
     from spicebuf.simulate import ALONE  # noqa: PLC0415 (start-up time)
 
     for swept in banks:
-        source = "simulated" if swept.n_simulated else "found in the bank"
-        note(f"{swept.component.name}: {swept.n} θ {source} ({swept.bank.path})")
+        done = f"{swept.n_simulated} simulated now" if swept.n_simulated else "all in the bank"
+        note(f"{swept.component.name}: {swept.n} θ, {done} ({swept.bank.path})")
         if swept.n_damaged:
             note(f"  {swept.n_damaged} damaged block(s) were found and simulated again")
         if swept.n_rerun:

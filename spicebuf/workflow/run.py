@@ -115,6 +115,7 @@ def _answer(
             "n_points": settings.n_points,
             "confidence": settings.confidence,
             "method": settings.method,
+            "batch": settings.batch,
         },
         "system": {
             "file": system.path.name,
