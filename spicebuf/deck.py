@@ -338,10 +338,10 @@ def _watch(on: Bench, n: int) -> list[str]:
     ngspice 39 takes two equal iterations for a solution, even if its voltage limiters kept a transistor
     elsewhere: its own test for that is without effect, since `NIiter` overwrites the count of
     `CKTconvTest`. A level-1 transistor is exactly linear in saturation, so that two iterations are equal
-    there long before the solution: `benchmarks/false_solutions.py` finds 24 of 4,000
-    CMOS buffers with a point that is off by up to 47 V. The square of a node's voltage, linearised as all else, differs between two
-    iterations by the square of the node's move in the iteration *before*; so convergence needs two
-    steps in a row in which nothing moved far, and limiters let go after one.
+    there long before the solution (`benchmarks/false_solutions.py`: points off by up to 47 V). The square
+    of a node's voltage, linearised as all else, differs between two iterations by the square of the
+    node's move in the iteration *before*; so convergence needs two steps in a row in which nothing moved
+    far, and limiters let go after one.
     """
     if not on.watched:
         return []
