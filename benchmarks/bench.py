@@ -62,7 +62,7 @@ class Circuit:
 def circuit(name: str, n: int) -> Circuit:
     """Draw `n` θ of a bundled circuit from its prior."""
     template = read_template(bundled_path(name))
-    priors = {spec.name: spec.prior for spec in template.thetas.values()}
+    priors = template.priors
     on = bench(Component(name, template, {}, priors), VDD, TEMPERATURE, N_POINTS)
     return Circuit(template, on, draw(list(priors.values()), n, np.random.default_rng(0)))
 

@@ -50,8 +50,8 @@ SIZES = (1_000, 10_000, 200_000)
 
 def memory(n_decks: int) -> list[dict[str, float]]:
     """Simulate decks of one θ in this process, in turn altered and loaded anew; return its size."""
-    altered = replace(circuit("cmos_inverter", 64).bench, n_points=11, batch=1)
-    theta = circuit("cmos_inverter", 64).theta
+    inverter = circuit("cmos_inverter", 64)
+    altered, theta = replace(inverter.bench, n_points=11, batch=1), inverter.theta
     loaded = replace(altered, alterations=None)
     curve = []
     for number in range(n_decks + 1):

@@ -8,7 +8,6 @@ import errno
 import fcntl
 import hashlib
 import json
-import re
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
@@ -28,6 +27,7 @@ from spicebuf.netlist import netlist_digest
 from spicebuf.ngspice import Status
 from spicebuf.simulate import Curves
 from spicebuf.source import Source
+from spicebuf.system import file_stem
 
 FORMAT = 2
 
@@ -104,10 +104,9 @@ class Bank:
         with self.guarded():
             n = min(rows.stop, self.n) - rows.start
             place = slice(rows.start, rows.start + n)
-            self._array("theta", "r+")[place] = theta[:n]
-            self._array("vout", "r+")[place] = curves.vout[:n].astype(_VOLTS)
-            self._array("attempt", "r+")[place] = curves.attempt[:n]
-            self._array("status", "r+")[place] = curves.status[:n]
+            values = {"theta": theta, **vars(curves), "vout": curves.vout.astype(_VOLTS)}
+            for name in _ARRAYS:
+                self._array(name, "r+")[place] = values[name][:n]
 
     def read(self, n: int) -> Iterator[Curves]:
         """Yield the curves of the first `n` θ, block by block, however many there are."""
@@ -206,8 +205,7 @@ def open_bank(folder: Path, on: Bench, source: Source, ngspice_version: str, n: 
     key = _key(on, source, ngspice_version)
     text = json.dumps(key, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    safe = re.sub(r"[^A-Za-z0-9_-]+", "_", source.stream)
-    bank = Bank(folder / f"{safe}-{digest}.zarr", on, source, ngspice_version)
+    bank = Bank(folder / f"{file_stem(source.stream)}-{digest}.zarr", on, source, ngspice_version)
     with bank.guarded():
         folder.mkdir(parents=True, exist_ok=True)
         with bank.locked():

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import spicebuf
@@ -67,8 +66,7 @@ class Cluster:
         self._dask: Any = distributed
         # It logs a traceback for every job when the scheduler ends; one message says it all.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
-        encrypted = self._dask.Security().get_connection_args("client").get("ssl_context")
-        if address.startswith("tls:") and encrypted is None:
+        if address.startswith("tls:") and not self._has_certificates():
             raise InputError(
                 f"scheduler = {address!r} needs certificates in Dask's configuration, "
                 "distributed.comm.tls"
@@ -89,12 +87,7 @@ class Cluster:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with suppress(Exception):
             self._client.cancel(list(self._jobs))
         self._client.close(timeout=CONNECT_TIMEOUT)
@@ -136,6 +129,10 @@ class Cluster:
         self._wait([future])
         answer: _Answer = self._result_of(future)
         return answer
+
+    def _has_certificates(self) -> bool:
+        arguments = self._dask.Security().get_connection_args("client")
+        return arguments.get("ssl_context") is not None
 
     def _versions(self) -> tuple[str, str]:
         if self._expected is None:

@@ -13,6 +13,7 @@ from spicebuf.errors import SimulatorError, SpicebufError
 from spicebuf.netlist import bundled_names, bundled_path, read_template
 from spicebuf.ngspice import Status, require_library
 from spicebuf.pools import Pool
+from spicebuf.prior import draw
 from spicebuf.simulate import Job, run_job
 from spicebuf.sweep import ngspice_version, simulators, sweep
 from spicebuf.system import Component
@@ -104,9 +105,8 @@ def _divider(pool: Pool) -> str:
 
 def _batch(pool: Pool) -> str:
     on = _on_bench("threshold_cell", n_points=51)
-    priors = read_template(bundled_path("threshold_cell")).thetas.values()
-    quantiles = np.random.default_rng(0).random((16, len(on.thetas)))
-    theta = np.stack([s.prior.ppf(quantiles[:, k]) for k, s in enumerate(priors)], axis=1)
+    priors = read_template(bundled_path("threshold_cell")).priors
+    theta = draw(list(priors.values()), 16, np.random.default_rng(0))
     together = sweep(on, theta, pool)
     alone = [sweep(on, row[np.newaxis], pool).vout[0] for row in theta]
     # Two answers, each within its accuracy.
@@ -186,5 +186,4 @@ def _compare(
 
 def _on_bench(name: str, n_points: int) -> Bench:
     template = read_template(bundled_path(name))
-    priors = {spec.name: spec.prior for spec in template.thetas.values()}
-    return bench(Component(name, template, {}, priors), _VDD, 27.0, n_points)
+    return bench(Component(name, template, {}, template.priors), _VDD, 27.0, n_points)

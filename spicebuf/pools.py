@@ -1,7 +1,6 @@
 """What simulates jobs: supervised processes on this machine, or many machines (see `cluster`)."""
 
 from collections.abc import Callable
-from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
 from spicebuf.ngspice import require_library
@@ -37,12 +36,7 @@ class Pool(Protocol):
     def __enter__(self) -> Self:
         """Start what is needed."""
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """End it, with all jobs under way."""
 
 

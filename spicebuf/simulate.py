@@ -30,8 +30,6 @@ DECK_DEADLINE = 30.0
 FIRST, ALONE = 0, 1
 """Attempts: with its batch, then alone; attempt ``ALONE + k`` is rung `k` of the ladder."""
 
-N_ATTEMPTS = ALONE + len(LADDER) + 1
-
 _WORDS_KEPT = 10_000
 # States differ by volts, two solutions for one state by microvolts.
 _SAME_STATE = 1e-3

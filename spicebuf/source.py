@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spicebuf.prior import Prior, draw, grid_points
+from spicebuf.prior import Prior, draw, grid_points, n_grid_points
 
 # A generator of its own for every so many θ: draws do not depend on how a bank cuts its chunks.
 _DRAWN_AT_ONCE = 256
@@ -32,6 +32,11 @@ class Source:
     priors: Mapping[str, Prior]
     seed: int | None
     stream: str
+
+    @property
+    def n(self) -> int | None:
+        """How many θ there are; None for draws, which do not end."""
+        return n_grid_points(list(self.priors.values())) if self.seed is None else None
 
     def theta(self, first: int, stop: int) -> NDArray[np.float64]:
         """Return θ number `first` to `stop - 1`, shape (stop - first, len(priors))."""

@@ -1,6 +1,7 @@
 """The system file: components in series, the APIs between them, and the supply."""
 
 import math
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -64,6 +65,11 @@ class Component:
             if not prior.allows(values[name]):
                 values[name] = float(prior.ppf(np.array([0.5]))[0])
         return values | dict(self.fixed)
+
+
+def file_stem(component: str) -> str:
+    """Return what begins the names of files about a component, in which it may not bring a folder."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", component)
 
 
 @dataclass(frozen=True)
@@ -196,7 +202,7 @@ def _component(entry: dict[str, Any], index: int, path: Path) -> Component:
     template = read_template(_template_path(netlist, path, where))
     given = _typed(entry.get("theta", {}), dict, f"{where}: theta must be a table")
     fixed: dict[str, float] = {}
-    priors = {theta: spec.prior for theta, spec in template.thetas.items()}
+    priors = template.priors
     for theta, value in given.items():
         if isinstance(value, str) and not is_number(value):
             _require_theta(template, theta, where)

@@ -17,7 +17,6 @@ from enum import Enum
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pickle import UnpicklingError
-from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from spicebuf.errors import SimulatorError
@@ -88,12 +87,7 @@ class Workers(Generic[_Job, _Result]):
     def __enter__(self) -> "Workers[_Job, _Result]":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for worker in self._workers:
             worker.process.kill()
         for worker in self._workers:

@@ -43,8 +43,7 @@ def on_bench() -> Callable[..., Bench]:
     def put(template: str | Template, n_points: int = 101, batch: int | None = None) -> Bench:
         if isinstance(template, str):
             template = read_template(bundled_path(template))
-        priors = {spec.name: spec.prior for spec in template.thetas.values()}
-        return bench(Component("c", template, {}, priors), 5.0, 27.0, n_points, batch)
+        return bench(Component("c", template, {}, template.priors), 5.0, 27.0, n_points, batch)
 
     return put
 
@@ -54,7 +53,7 @@ def random_theta() -> Callable[..., NDArray[np.float64]]:
     """Draw θ of a bundled template from its prior."""
 
     def drawn(name: str, n: int, seed: int = 0) -> NDArray[np.float64]:
-        thetas = read_template(bundled_path(name)).thetas.values()
-        return draw([spec.prior for spec in thetas], n, np.random.default_rng(seed))
+        priors = read_template(bundled_path(name)).priors
+        return draw(list(priors.values()), n, np.random.default_rng(seed))
 
     return drawn

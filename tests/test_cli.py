@@ -13,20 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import EXAMPLES
+from tests.testsystems import BINNED
 
 Write = Callable[[str, str], Path]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 COMMAND = [sys.executable, "-m", "spicebuf_cli"]
-
-
-BINNED = """* a BSIM4 model for widths from 1u to 10u only
-*@theta w loguniform(5u, 20u) [m]
-.subckt binned in out vdd params: w=6u
-.model nch.1 nmos level=54 version=4.5 lmin=0.1u lmax=10u wmin=1u wmax=10u
-m1 out in 0 0 nch w={w} l=1u
-r1 vdd out 10k
-.ends
-"""
 
 
 @pytest.fixture
@@ -124,7 +115,7 @@ def test_run_prints_the_table_and_names_its_folder(run: Run, tmp_path: Path) -> 
 
 def test_a_sweep_ends_with_what_was_rerun_and_why_not(run: Run, write: Write) -> None:
     """A model that exists for some widths only; --verbose adds ngspice's own words."""
-    write("binned.cir", BINNED)
+    write("binned.cir", BINNED.replace("w=2u", "w=6u").replace("0.1u, 100u", "5u, 20u"))
     text = (EXAMPLES / "divider.toml").read_text().replace("resistor_divider", "binned.cir")
     done = run("sweep", write("s.toml", text), "-n", "40", "--points", "11", "--verbose")
     assert done.returncode == 0

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from spicebuf.deck import ACCURACY, Bench
+from spicebuf.deck import ACCURACY, LADDER, Bench
 from spicebuf.netlist import bundled_names, bundled_path, read_template
 from spicebuf.ngspice import Status
 from spicebuf.pools import Pool
-from spicebuf.simulate import ALONE, N_ATTEMPTS
+from spicebuf.simulate import ALONE
 from spicebuf.sweep import jobs_of, simulators, sweep, sweep_blocks
 from spicebuf.workers import Workers
 from tests import faults
-from tests.testsystems import Inverter
+from tests.testsystems import BINNED, Inverter
 
 OnBench = Callable[..., Bench]
 Theta = Callable[..., NDArray[np.float64]]
@@ -274,7 +274,7 @@ def test_one_theta_that_does_not_converge_does_not_spoil_its_batch(
     assert found.status[3] == Status.NOT_CONVERGED
     assert (np.delete(found.status, 3) == Status.TRUSTED).all()
     assert "aborted" in found.words[3]
-    assert found.attempt.tolist() == [ALONE] * 3 + [N_ATTEMPTS - 1] + [ALONE] * 3
+    assert found.attempt.tolist() == [ALONE] * 3 + [ALONE + len(LADDER)] + [ALONE] * 3
 
 
 HIGH_GAIN = """* an amplifier of very high gain in a loop: out = (in - 1)/0.37, as far as it reaches
@@ -296,16 +296,6 @@ def test_the_ladder_solves_what_a_plain_sweep_cannot(
     assert found.attempt.tolist() == [ALONE, ALONE + 2]
     expected = np.clip((on.vin - 1) / 0.37, 0, 5)
     np.testing.assert_allclose(found.vout[1, 0], expected, atol=1e-4)
-
-
-BINNED = """* a BSIM4 model for widths from 1u to 10u only
-*@theta w loguniform(0.1u, 100u) [m]
-.subckt binned in out vdd params: w=2u
-.model nch.1 nmos level=54 version=4.5 lmin=0.1u lmax=10u wmin=1u wmax=10u
-m1 out in 0 0 nch w={w} l=1u
-r1 vdd out 10k
-.ends
-"""
 
 
 def test_a_theta_that_ngspice_refuses_poisons_nothing(

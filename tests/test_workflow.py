@@ -29,7 +29,7 @@ from spicebuf.workflow import (
 )
 from tests.conftest import EXAMPLES
 from tests.faults import simulate_deck
-from tests.testsystems import divider_log_volume
+from tests.testsystems import BINNED, divider_log_volume
 
 Write = Callable[[str, str], Path]
 
@@ -166,18 +166,8 @@ def test_random_models_are_refused(tmp_path: Path, write: Write) -> None:
         sweep_system(load_system(write("s.toml", text)), settings(tmp_path))
 
 
-REFUSED = """* a model without the bin that the nominal width needs
-*@theta w loguniform(0.1u, 100u) [m]
-.subckt binned in out vdd params: w=20u
-.model nch.1 nmos level=54 version=4.5 lmin=0.1u lmax=10u wmin=1u wmax=10u
-m1 out in 0 0 nch w={w} l=1u
-r1 vdd out 10k
-.ends
-"""
-
-
 def test_a_netlist_that_ngspice_refuses_is_named_at_once(tmp_path: Path, write: Write) -> None:
-    write("binned.cir", REFUSED)
+    write("binned.cir", BINNED.replace("w=2u", "w=20u"))
     text = (EXAMPLES / "divider.toml").read_text().replace("resistor_divider", "binned.cir")
     with pytest.raises(NetlistError, match=r"binned\.cir: ngspice refuses.*valid modelname"):
         sweep_system(load_system(write("s.toml", text)), settings(tmp_path))
@@ -196,7 +186,7 @@ def test_a_theta_in_a_misspelt_model_parameter_is_refused(tmp_path: Path, write:
 
 
 def test_unsimulated_theta_are_counted_and_listed(tmp_path: Path, write: Write) -> None:
-    write("binned.cir", REFUSED.replace("w=20u", "w=6u").replace("0.1u, 100u", "5u, 20u"))
+    write("binned.cir", BINNED.replace("w=2u", "w=6u").replace("0.1u, 100u", "5u, 20u"))
     text = (EXAMPLES / "divider.toml").read_text().replace("resistor_divider", "binned.cir")
     system = load_system(write("s.toml", text.replace("[1.6, 3]", "[1.6, 4.9]")))
     found = entropy_system(system, settings(tmp_path, 40))

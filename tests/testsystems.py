@@ -1,7 +1,16 @@
-"""Systems whose answers are known in closed form."""
+"""Systems whose answers are known: in closed form, or because ngspice refuses them."""
 
 import math
 from dataclasses import dataclass
+
+BINNED = """* a BSIM4 model for widths from 1u to 10u only
+*@theta w loguniform(0.1u, 100u) [m]
+.subckt binned in out vdd params: w=2u
+.model nch.1 nmos level=54 version=4.5 lmin=0.1u lmax=10u wmin=1u wmax=10u
+m1 out in 0 0 nch w={w} l=1u
+r1 vdd out 10k
+.ends
+"""
 
 
 def divider_log_volume(gain_low: float, gain_high: float, ratio: float = 1000.0) -> float:

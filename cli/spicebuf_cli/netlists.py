@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from spicebuf_cli import options
-from spicebuf_cli.output import note, print_json, print_table
+from spicebuf_cli.output import note, print_json, print_table, writing
 
 
 @click.group(invoke_without_command=True, short_help="List, show and copy netlist templates.")
@@ -67,8 +67,6 @@ def copy(name: str, target: Path) -> None:
     destination = target / source.name if target.is_dir() else target
     if destination.exists():
         raise InputError(f"{destination} is there already; choose another name")
-    try:
+    with writing(str(destination)):
         shutil.copyfile(source, destination)
-    except OSError as error:
-        raise InputError(f"{destination}: cannot be written ({error.strerror})") from error
     note(f'{destination}: use it as netlist = "{destination.name}" in a system file beside it')

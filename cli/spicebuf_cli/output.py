@@ -103,6 +103,17 @@ def print_sweep_summary(banks: "Sequence[SweptBank]") -> None:
                 note(f"    number {item.index}: {values}")
 
 
+@contextmanager
+def writing(what: str) -> Iterator[None]:
+    """Turn a file that cannot be written into an InputError."""
+    from spicebuf.errors import InputError  # noqa: PLC0415 (start-up time)
+
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{what}: cannot be written ({error.strerror})") from error
+
+
 def write_answer(path: Path | None, answer: Any) -> None:  # noqa: ANN401 (any JSON value)
     """Write a JSON answer to a file, if one is asked for.
 
@@ -111,11 +122,6 @@ def write_answer(path: Path | None, answer: Any) -> None:  # noqa: ANN401 (any J
     InputError
         If it cannot be written.
     """
-    from spicebuf.errors import InputError  # noqa: PLC0415
-
-    if path is None:
-        return
-    try:
-        path.write_text(json.dumps(answer, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"--out {path}: cannot be written ({error.strerror})") from error
+    if path is not None:
+        with writing(f"--out {path}"):
+            path.write_text(json.dumps(answer, indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -1,13 +1,19 @@
 """`spicebuf sweep`."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from spicebuf_cli import options
-from spicebuf_cli.output import note, print_json, print_sweep_summary, print_table, progress_bar
+from spicebuf_cli.output import (
+    note,
+    print_json,
+    print_sweep_summary,
+    print_table,
+    progress_bar,
+    writing,
+)
 
 if TYPE_CHECKING:
     from spicebuf.workflow import Settings
@@ -77,20 +83,19 @@ def sweep(
 
 def _write_decks(decks: dict[str, str], number: int) -> None:
     from spicebuf.errors import InputError  # noqa: PLC0415 (start-up time)
+    from spicebuf.system import file_stem  # noqa: PLC0415
 
     files: dict[Path, str] = {}
     for name, deck in decks.items():
-        path = Path(f"{re.sub(r'[^A-Za-z0-9_-]+', '_', name)}-{number}.cir")
+        path = Path(f"{file_stem(name)}-{number}.cir")
         if path in files:
             raise InputError(
                 f"component {name!r}: another's deck is {path} too; rename one of them"
             )
         files[path] = deck
     for path, deck in files.items():
-        try:
+        with writing(str(path)):
             if path.exists() and path.read_text(encoding="utf-8") != deck:
                 raise InputError(f"{path} is there already and differs; move it out of the way")
             path.write_text(deck, encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written ({error.strerror})") from error
         click.echo(path)

@@ -5,15 +5,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from spicebuf.netlist.cards import Card, card_tokens
-from spicebuf.netlist.circuit import Device, Scope, identifiers
+from spicebuf.netlist.cards import Card
+from spicebuf.netlist.circuit import Device, Scope, identifiers, model_words
 
 # ngspice computes what follows from these at the start of every analysis. Later models it also bins and
 # caches by size, so that an altered width need not be what a loaded one is.
 _ALTERABLE_LEVELS = frozenset({"1"})
 _MODEL_PARAMETERS = frozenset({"vto", "kp", "lambda", "gamma", "phi"})
 _SIZES = {"m": frozenset({"w", "l"}), "r": frozenset({"r"})}
-_MODEL_NAME, _MODEL_TYPE = 1, 2
 _DRAIN, _GATE = 0, 1
 # Names in a command must not be able to say anything to ngspice's shell.
 _COMMAND = re.compile(r"alter(mod)? @([mr]\.)?x\{k\}[.:][\w.]+\[\w+\]", re.ASCII)
@@ -56,13 +55,12 @@ def switching_ratio(component: Scope, thetas: frozenset[str]) -> tuple[str, str]
 
     Their ratio tells where the stage switches: θ in the order of it converge together in one deck.
     """
-    types = {card.tokens[_MODEL_NAME]: card for card in _models(component)}
+    types = {name: kind for name, kind, *_ in map(model_words, _models(component))}
     widths: dict[tuple[str, str], str] = {}
     for device in component.devices:
-        card = types.get(device.model or "")
-        if device.kind == "m" and card is not None and device.nodes[_GATE] == "in":
+        kind = types.get(device.model or "")
+        if device.kind == "m" and kind is not None and device.nodes[_GATE] == "in":
             width = device.assignments.get("w", "").strip("{}' ")
-            kind = card.text.replace("(", " ").split()[_MODEL_TYPE]
             if width in thetas:
                 widths.setdefault((device.nodes[_DRAIN], kind), width)
     for (drain, kind), width in widths.items():
@@ -79,7 +77,7 @@ def _uses(component: Scope) -> Iterator[tuple[str, str]]:
     for card in component.cards:
         if card.keyword != ".model":
             yield "", card.text
-        elif card.tokens[_MODEL_NAME] in in_use:  # ngspice drops the others
+        elif model_words(card)[0] in in_use:  # ngspice drops the others
             yield from _model_uses(card)
     for device in component.devices:
         if device.kind in _SIZES:
@@ -89,7 +87,7 @@ def _uses(component: Scope) -> Iterator[tuple[str, str]]:
 
 
 def _model_uses(card: Card) -> Iterator[tuple[str, str]]:
-    name, kind, *words = card_tokens(card.text.replace("(", " ").replace(")", " "))[_MODEL_NAME:]
+    name, kind, *words = model_words(card)
     for key, value in _assigned(words):
         known = kind in _TRANSISTORS and key in _MODEL_PARAMETERS
         yield f"altermod @x{{k}}:{name}[{key}]" if known else "", value
@@ -120,7 +118,7 @@ def _assigned(words: list[str]) -> Iterator[tuple[str, str]]:
 def _is_plain(component: Scope) -> bool:
     """Tell whether all cards count, each model has one card, and all transistors are simple."""
     cards = [card for scope in component.outwards() for card in scope.cards]
-    names = [card.tokens[_MODEL_NAME] for card in component.cards if card.keyword == ".model"]
+    names = [model_words(card)[0] for card in component.cards if card.keyword == ".model"]
     return (
         not any(card.keyword in _CONDITIONS for card in cards)
         and len(names) == len(set(names))
@@ -135,8 +133,7 @@ def _models(component: Scope) -> list[Card]:
 
 
 def _is_simple(model: Card) -> bool:
-    kind = model.text.replace("(", " ").split()[_MODEL_TYPE]
-    levels = _LEVEL.findall(model.text)
+    name, kind, *_ = model_words(model)
     if kind in _TRANSISTORS:
-        return "." not in model.tokens[_MODEL_NAME] and set(levels) <= _ALTERABLE_LEVELS
+        return "." not in name and set(_LEVEL.findall(model.text)) <= _ALTERABLE_LEVELS
     return True

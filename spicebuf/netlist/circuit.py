@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from spicebuf.errors import NetlistError
-from spicebuf.netlist.cards import Card
+from spicebuf.netlist.cards import Card, card_tokens
 from spicebuf.spice_number import is_number
 
 # Other types are switches, with hysteresis of their own, or XSPICE code models, which read files.
@@ -124,6 +124,11 @@ def identifiers(text: str) -> set[str]:
     return set(_IDENTIFIER.findall(_PROBE.sub(" ", text)))
 
 
+def model_words(card: Card) -> list[str]:
+    """Split what follows `.model`: name, type, parameters, with or without parentheses."""
+    return card_tokens(card.text.replace("(", " ").replace(")", " "))[1:]
+
+
 def is_random(definitions: Iterable[str]) -> bool:
     """Tell whether ngspice may draw random numbers whenever it loads these cards."""
     return any(_RANDOM.search(card) for card in definitions)
@@ -150,15 +155,14 @@ def _open(card: Card, parent: Scope) -> Scope:
 def _define(card: Card, scope: Scope) -> None:
     scope.cards.append(card)
     if card.keyword == ".model":
-        tokens = card.text.replace("(", " ").split()
         _require_names(card, card.tokens[1:2])
-        if len(tokens) < 3 or tokens[2] not in _MODEL_TYPES:  # noqa: PLR2004 (.model name type)
-            kind = tokens[2] if len(tokens) > 2 else ""  # noqa: PLR2004
+        name, kind, *_ = [*model_words(card), "", ""]
+        if kind not in _MODEL_TYPES:
             raise NetlistError(
                 f"{card.where}: model type {kind!r} is not allowed; "
                 f"allowed are {', '.join(sorted(_MODEL_TYPES))}"
             )
-        scope.models.add(tokens[1])
+        scope.models.add(name)
     elif card.keyword == ".param":
         scope.local_names |= {
             word.partition("=")[0].partition("(")[0] for word in card.tokens[1:] if "=" in word

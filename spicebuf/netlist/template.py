@@ -78,6 +78,11 @@ class Template:
     digest: str
 
     @property
+    def priors(self) -> dict[str, Prior]:
+        """The declared parameters' priors."""
+        return {name: spec.prior for name, spec in self.thetas.items()}
+
+    @property
     def feedback(self) -> bool:
         """Whether the circuit can have two branches."""
         return bool(self.states)

@@ -109,8 +109,7 @@ def _sweep_component(
     on_progress: Progress,
 ) -> SweptBank:
     on = put_on_bench(system, component, settings)
-    n_grid = n_grid_points(list(component.priors.values()))
-    n = n_grid if source.method == ENUMERATION and n_grid is not None else settings.n_samples
+    n = settings.n_samples if source.n is None else source.n
     bank = open_bank(settings.banks, on, source, version, n)
     with bank.locked():
         n_damaged = bank.drop_damaged(n)

@@ -78,8 +78,7 @@ def _check_component(
 ) -> ComponentCheck:
     component = system.components[index]
     # A θ file may give parameters that the system file fixes: here all are columns.
-    declared = {name: spec.prior for name, spec in component.template.thetas.items()}
-    everything = replace(component, fixed={}, priors=declared)
+    everything = replace(component, fixed={}, priors=component.template.priors)
     on = bench(everything, system.vdd, system.temperature, n_points)
     curves = sweep(on, np.array([[theta[name] for name in on.thetas]]), pool, keep_words=True)
     api_in, api_out = system.apis[index], system.apis[index + 1]

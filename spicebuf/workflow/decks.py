@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from spicebuf.deck import branch_sweeps, output_names, render
 from spicebuf.errors import InputError
-from spicebuf.prior import n_grid_points
 from spicebuf.sweep import simulators, sweep
 from spicebuf.system import System
 from spicebuf.workflow.banks import SweptBank, put_on_bench, source_of
@@ -24,9 +23,12 @@ def decks_of(system: System, settings: Settings, number: int) -> dict[str, str]:
     decks = {}
     for component in system.components:
         on, source = put_on_bench(system, component, settings), source_of(component, settings)
-        n = None if source.seed is not None else n_grid_points(list(component.priors.values()))
-        if number < 0 or (n is not None and number >= n):
-            most = "" if n is None else f", at most {n - 1} for component {component.name!r}"
+        if number < 0 or (source.n is not None and number >= source.n):
+            most = (
+                ""
+                if source.n is None
+                else f", at most {source.n - 1} for component {component.name!r}"
+            )
             raise InputError(f"dump-deck = {number} must be at least 0{most}")
         deck = render(on, source.theta(number, number + 1))
         (output,) = output_names(1)
