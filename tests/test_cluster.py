@@ -1,8 +1,7 @@
 """A real Dask scheduler and real workers: the same bits as here, also when a worker is killed."""
 
+import contextlib
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -50,6 +49,23 @@ def start(what: str, *arguments: str) -> subprocess.Popen[bytes]:
     )
 
 
+def stop(processes: list[subprocess.Popen[bytes]]) -> None:
+    """End them and all that they started, also a nanny that is deaf while it restarts a worker."""
+    alive = [psutil.Process(each.pid) for each in processes if each.poll() is None]
+    family = [child for each in alive for child in each.children(recursive=True)]
+    for process in reversed(processes):
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    for orphan in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            orphan.kill()
+
+
 @pytest.fixture
 def dask(tmp_path: Path) -> Iterator[Dask]:
     file = tmp_path / "scheduler.json"
@@ -65,10 +81,15 @@ def dask(tmp_path: Path) -> Iterator[Dask]:
                 found.address = json.loads(text)["address"]
         yield found
     finally:
-        for process in reversed(found.processes):
-            process.terminate()
-        for process in found.processes:
-            process.wait(timeout=30)
+        stop(found.processes)
+
+
+def parents(processes: list[psutil.Process]) -> list[psutil.Process]:
+    found = []
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):  # it may end between question and answer
+            found += [process] if process.children() else []
+    return found
 
 
 def test_a_cluster_gives_the_same_bits_also_when_a_worker_is_killed(
@@ -81,10 +102,9 @@ def test_a_cluster_gives_the_same_bits_also_when_a_worker_is_killed(
 
     def kill(_: int) -> None:
         # The nanny's child is the worker; its own child runs ngspice.
-        workers = [c for c in psutil.Process(first.pid).children() if c.children()]
-        if workers and not killed:
+        if not killed and (workers := parents(psutil.Process(first.pid).children())):
             killed.append(workers[0].pid)
-            os.kill(workers[0].pid, signal.SIGKILL)
+            workers[0].kill()
 
     with simulators(1, dask.address) as workers:
         assert ngspice_version(workers) == ngspice_version(pool)
