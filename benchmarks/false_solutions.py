@@ -16,10 +16,10 @@ from spicebuf.ngspice import Engine
 
 def count(on: Bench, theta: np.ndarray, engine: Engine) -> tuple[int, float]:
     """Return how many θ have sweeps that differ, and by how much at most [V]."""
-    sweeps, worst = branch_sweeps(replace(on, states=("out",))), []
+    branches, worst = branch_sweeps(replace(on, states=("out",))), []
     for first in range(0, len(theta), on.batch):
         some = theta[first : first + on.batch]
-        result = engine.simulate(compose(on, some), output_names(len(some)), sweeps)
+        result = engine.simulate(compose(on, some), output_names(len(some)), branches)
         if result.curves is None:
             sys.exit(f"θ {first} and its company were not simulated: {result.status.meaning}")
         worst += np.abs(result.curves[:, 0] - result.curves[:, 1]).max(axis=1).tolist()

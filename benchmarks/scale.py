@@ -24,6 +24,7 @@ from bench import circuit, machine
 
 from spicebuf.bank import open_bank
 from spicebuf.check import Verdict, check_curves
+from spicebuf.deck import Stretch
 from spicebuf.simulate import Job, run_job
 from spicebuf.source import Source
 from spicebuf.sweep import ngspice_version, simulators
@@ -51,7 +52,10 @@ SIZES = (1_000, 10_000, 200_000)
 def memory(n_decks: int) -> list[dict[str, float]]:
     """Simulate decks of one θ in this process, in turn altered and loaded anew; return its size."""
     inverter = circuit("cmos_inverter", 64)
-    altered, theta = replace(inverter.bench, n_points=11, batch=1), inverter.theta
+    altered, theta = (
+        replace(inverter.bench, stretches=(Stretch(0.0, 5.0, 11),), batch=1),
+        inverter.theta,
+    )
     loaded = replace(altered, alterations=None)
     curve = []
     for number in range(n_decks + 1):

@@ -76,10 +76,27 @@ LADDER = (
 
 @dataclass(frozen=True)
 class Sweep:
-    """An ngspice command that sweeps the input, and the ascending voltages that it visits [V]."""
+    """An ngspice command that sweeps the input, and the ascending voltages that it visits [V].
+
+    Every `fineness`-th of them, from the first on, is a point of the curve; the others lead the way.
+    """
 
     command: str
     vin: NDArray[np.float64]
+    fineness: int = 1
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Input voltages of a curve: `n_points` from `low` to `high` [V], equally spaced, both included."""
+
+    low: float
+    high: float
+    n_points: int
+
+    def vin(self, fineness: int = 1) -> NDArray[np.float64]:
+        """Return the voltages, in `fineness` steps for each step."""
+        return np.linspace(self.low, self.high, (self.n_points - 1) * fineness + 1)
 
 
 @dataclass(frozen=True)
@@ -100,8 +117,9 @@ class Bench:
         Supply [V].
     temperature : float
         [°C]
-    n_points : int
-        Input voltages of a transfer curve, equally spaced from 0 to `vdd`, both included.
+    stretches : tuple of Stretch
+        Input voltages of a transfer curve, ascending: usually one stretch from rail to rail. Only a
+        circuit without feedback can be asked about a part of them.
     states : tuple of str
         Nodes through which the circuit feeds back on itself. If there are any, it is swept down as
         well as up, and each θ is simulated alone.
@@ -122,7 +140,7 @@ class Bench:
     thetas: tuple[str, ...]
     vdd: float
     temperature: float
-    n_points: int
+    stretches: tuple[Stretch, ...]
     states: tuple[str, ...]
     watched: tuple[str, ...]
     batch: int
@@ -140,9 +158,14 @@ class Bench:
         return 1 if self.batch == 1 else self.batch * BATCHES_PER_JOB
 
     @property
+    def n_points(self) -> int:
+        """Input voltages of a transfer curve."""
+        return sum(stretch.n_points for stretch in self.stretches)
+
+    @property
     def vin(self) -> NDArray[np.float64]:
         """Input voltages, shape (n_points,) [V]."""
-        return np.linspace(0.0, self.vdd, self.n_points)
+        return np.concatenate([stretch.vin() for stretch in self.stretches])
 
     @property
     def branches(self) -> tuple[str, ...]:
@@ -176,7 +199,7 @@ def bench(
         thetas=tuple(component.priors),
         vdd=vdd,
         temperature=temperature,
-        n_points=n_points,
+        stretches=(Stretch(0.0, vdd, n_points),),
         states=template.states,
         watched=template.watched,
         batch=batch,
@@ -227,10 +250,11 @@ def company(on: Bench, theta: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.argsort(score, kind="stable")
 
 
-def branch_sweeps(on: Bench, fineness: int = 1) -> list[Sweep]:
-    """Return the sweeps of a transfer curve, one per branch, in `fineness` steps per grid step."""
-    vin = np.linspace(0.0, on.vdd, (on.n_points - 1) * fineness + 1)
-    return [_up(vin), _down(vin)][: len(on.branches)]
+def branch_sweeps(on: Bench, fineness: int = 1) -> list[list[Sweep]]:
+    """Return the sweeps of a transfer curve, by branch, in `fineness` steps per grid step."""
+    up = [_up(stretch.vin(fineness), fineness) for stretch in on.stretches]
+    down = [_down(stretch.vin(fineness), fineness) for stretch in on.stretches]
+    return [up, down][: len(on.branches)]
 
 
 def n_guesses(on: Bench) -> int:
@@ -253,26 +277,27 @@ def compose_guess(on: Bench, theta: NDArray[np.float64], k: int) -> Deck:
     return _compose(on, theta, guesses)
 
 
-def rail_sweeps(on: Bench) -> list[Sweep]:
+def rail_sweeps(on: Bench) -> list[list[Sweep]]:
     """Return sweeps of two points that begin on the lower and on the upper rail."""
-    return [_up(on.vin[:2]), _down(on.vin[-2:])]
+    return [[_up(on.vin[:2])], [_down(on.vin[-2:])]]
 
 
-def _up(vin: NDArray[np.float64]) -> Sweep:
+def _up(vin: NDArray[np.float64], fineness: int = 1) -> Sweep:
     first, last, step = _ends(vin)
-    return Sweep(f"dc vin {first!r} {last + step / 2.0!r} {step!r}", vin)
+    return Sweep(f"dc vin {first!r} {last + step / 2.0!r} {step!r}", vin, fineness)
 
 
-def _down(vin: NDArray[np.float64]) -> Sweep:
+def _down(vin: NDArray[np.float64], fineness: int = 1) -> Sweep:
     first, last, step = _ends(vin)
-    return Sweep(f"dc vin {last!r} {first - step / 2.0!r} {-step!r}", vin)
+    return Sweep(f"dc vin {last!r} {first - step / 2.0!r} {-step!r}", vin, fineness)
 
 
 def _ends(vin: NDArray[np.float64]) -> tuple[float, float, float]:
     # ngspice adds the step up and loses or gains the last point by rounding: sweeps are told to end
-    # half a step beyond it. repr: a step printed with %.6g lost it in 44 % of the cases.
+    # half a step beyond it. repr: a step printed with %.6g lost it in 44 % of the cases. A step of 0
+    # hangs for ever.
     first, last = float(vin[0]), float(vin[-1])
-    return first, last, (last - first) / (len(vin) - 1)
+    return first, last, (last - first) / (len(vin) - 1) if last > first else 1.0
 
 
 def _of(

@@ -80,7 +80,7 @@ class DeckResult:
     Attributes
     ----------
     status : Status
-    curves : array of float, shape (n_outputs, n_sweeps, n_points), or None
+    curves : array of float, shape (n_outputs, n_branches, n_points), or None
         Output voltages [V] against ascending input, in the order asked for; None unless trusted.
     words : str
         What ngspice printed.
@@ -183,7 +183,7 @@ class Engine:
         self,
         deck: Deck,
         outputs: Sequence[str],
-        sweeps: Sequence[Sweep],
+        branches: Sequence[Sequence[Sweep]],
     ) -> DeckResult:
         """Load a deck, run DC sweeps and take the outputs if they can be trusted.
 
@@ -192,14 +192,15 @@ class Engine:
         deck : Deck
         outputs : sequence of str
             Names of the saved output vectors.
-        sweeps : sequence of Sweep
-            All of one number of points; each must visit just the voltages that it names.
+        branches : sequence of sequence of Sweep
+            The sweeps of each branch's curve in ascending order; each sweep must visit just the
+            voltages that it names. All curves have one number of points.
         """
         if self.poisoned:
             raise SimulatorError("this ngspice process failed to load a deck and must be replaced")
         result = DeckResult(Status.LOAD_FAILED, None, "")
         try:
-            result = self._simulate(deck, outputs, sweeps)
+            result = self._simulate(deck, outputs, branches)
             return result
         finally:
             # Without both, each deck leaks 17 to 29 kB. A deck that is altered is kept for the next.
@@ -207,7 +208,9 @@ class Engine:
             if not deck.alter or result.status is not Status.TRUSTED:
                 self._unload()
 
-    def _simulate(self, deck: Deck, outputs: Sequence[str], sweeps: Sequence[Sweep]) -> DeckResult:
+    def _simulate(
+        self, deck: Deck, outputs: Sequence[str], branches: Sequence[Sequence[Sweep]]
+    ) -> DeckResult:
         if deck.text != self._loaded:
             self._unload()
             self._loaded, self._load_words = deck.text, self._load(deck.text)
@@ -215,19 +218,30 @@ class Engine:
         altered = self._alter(deck.alter)
         if altered or _LOAD_FAILED.search(_HARMLESS.sub("", words)):
             return self._failed(Status.LOAD_FAILED, words + altered)
-        curves = np.empty((len(outputs), len(sweeps), len(sweeps[0].vin)))
-        for k, sweep in enumerate(sweeps):
-            plots = set(self._ngspice.plot_names)
-            words += self._command(sweep.command)
-            new = [name for name in self._ngspice.plot_names if name not in plots]
-            if len(new) != 1:
-                return self._failed(Status.LOAD_FAILED, words)
-            found = self._read(new[0], outputs, sweep.vin)
-            status = _judge(found, words)
-            if status is not Status.TRUSTED or found is None:
-                return DeckResult(status, None, words)
-            curves[:, k] = found
-        return DeckResult(Status.TRUSTED, curves, words)
+        curves = []
+        for sweeps in branches:
+            parts = []
+            for sweep in sweeps:
+                result = self._sweep(sweep, outputs, words)
+                words = result.words
+                if result.curves is None:
+                    return result
+                parts.append(result.curves)
+            curves.append(np.concatenate(parts, axis=1))
+        return DeckResult(Status.TRUSTED, np.stack(curves, axis=1), words)
+
+    def _sweep(self, sweep: Sweep, outputs: Sequence[str], words: str) -> DeckResult:
+        """Run one sweep of the loaded deck; its curves have shape (n_outputs, n_points)."""
+        plots = set(self._ngspice.plot_names)
+        words += self._command(sweep.command)
+        new = [name for name in self._ngspice.plot_names if name not in plots]
+        if len(new) != 1:
+            return self._failed(Status.LOAD_FAILED, words)
+        found = self._read(new[0], outputs, sweep.vin)
+        status = _judge(found, words)
+        if status is not Status.TRUSTED or found is None:
+            return DeckResult(status, None, words)
+        return DeckResult(status, found[:, :: sweep.fineness], words)
 
     def _unload(self) -> None:
         if self._loaded is not None:

@@ -141,8 +141,6 @@ def _simulate(
         result = ngspice.simulate(
             compose(on, theta, rung), output_names(len(rows)), branch_sweeps(on, fine)
         )
-    if result.curves is not None:
-        result = DeckResult(result.status, result.curves[:, :, ::fine], result.words)
     for k in range(n_guesses(on)):
         if result.curves is not None:
             with deadline(DECK_DEADLINE):

@@ -38,7 +38,7 @@ def simulate(request: tuple[str, str]) -> tuple[DeckResult, bool]:
     """Simulate the body of a deck with a command; tell also whether ngspice is now poisoned."""
     body, command = request
     engine = _engine()
-    result = engine.simulate(Deck(deck(body)), ["o"], [Sweep(command, VIN)])
+    result = engine.simulate(Deck(deck(body)), ["o"], [[Sweep(command, VIN)]])
     poisoned, engine.poisoned = engine.poisoned, False
     return result, poisoned
 

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from spicebuf.bank import Bank, open_bank
-from spicebuf.deck import Bench
+from spicebuf.deck import Bench, Stretch
 from spicebuf.errors import BankError
 from spicebuf.ngspice import Status
 from spicebuf.prior import parse_prior
@@ -119,7 +119,7 @@ def test_whatever_the_curves_depend_on_makes_another_bank(
         (replace(on, definitions=(*on.definitions, ".param k=1")), SOURCE, "39"),
         (replace(on, vdd=3.3), SOURCE, "39"),
         (replace(on, temperature=85.0), SOURCE, "39"),
-        (replace(on, n_points=51), SOURCE, "39"),
+        (replace(on, stretches=(Stretch(0.0, 5.0, 51),)), SOURCE, "39"),
         (replace(on, batch=8), SOURCE, "39"),
         (replace(on, watched=("out",)), SOURCE, "39"),
         (replace(on, fixed=(("r3", 1.0),)), SOURCE, "39"),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from spicebuf.deck import ACCURACY, LADDER, Bench
+from spicebuf.deck import ACCURACY, LADDER, Bench, Stretch, branch_sweeps
 from spicebuf.netlist import bundled_names, bundled_path, read_template
 from spicebuf.ngspice import Status
 from spicebuf.pools import Pool
@@ -159,10 +159,31 @@ def test_no_point_of_a_sweep_is_lost(
     pool: Pool, on_bench: OnBench, vdd: float, n_points: int
 ) -> None:
     """ngspice adds steps up: it loses or gains the last point where it is told to end on it."""
-    on = replace(on_bench("resistor_divider"), vdd=vdd, n_points=n_points, states=("out",))
+    on = replace(
+        on_bench("resistor_divider"),
+        vdd=vdd,
+        stretches=(Stretch(0.0, vdd, n_points),),
+        states=("out",),
+    )
     found = sweep(on, np.array([[1e3, 1e3]]), pool)
     assert found.status.tolist() == [Status.TRUSTED]
     np.testing.assert_allclose(found.vout[0], [on.vin / 2] * 2, atol=1e-9 * vdd)
+
+
+def test_a_part_of_a_curve_is_the_curve_there(
+    pool: Pool, on_bench: OnBench, random_theta: Theta
+) -> None:
+    """Stretches of any length, single points too, in batches and on the ladder of finer steps."""
+    whole, theta = on_bench("cmos_buffer", 501), random_theta("cmos_buffer", 40)
+    parts = (Stretch(0.0, 0.0, 1), Stretch(0.3, 2.4, 8), Stretch(2.5, 2.5, 1), Stretch(4.0, 5.0, 3))
+    on = replace(whole, stretches=parts)
+    np.testing.assert_allclose(on.vin, [0, *np.linspace(0.3, 2.4, 8), 2.5, 4, 4.5, 5])
+    places = np.rint(on.vin * 100).astype(int)
+    found, expected = sweep(on, theta, pool), sweep(whole, theta, pool)
+    assert np.abs(found.vout - expected.vout[:, :, places]).max() < 2 * ACCURACY
+    for (sweeps,) in (branch_sweeps(on, 1), branch_sweeps(on, 4)):
+        kept = [each.vin[:: each.fineness] for each in sweeps]
+        np.testing.assert_allclose(np.concatenate(kept), on.vin)
 
 
 def test_batches_suit_the_circuit_and_its_models(on_bench: OnBench, write: Write) -> None:

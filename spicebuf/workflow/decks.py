@@ -32,7 +32,8 @@ def decks_of(system: System, settings: Settings, number: int) -> dict[str, str]:
             raise InputError(f"dump-deck = {number} must be at least 0{most}")
         deck = render(on, source.theta(number, number + 1))
         (output,) = output_names(1)
-        cards = [f".{sweep.command}" for sweep in branch_sweeps(on)] + [f".print dc v({output})"]
+        sweeps = [f".{sweep.command}" for branch in branch_sweeps(on) for sweep in branch]
+        cards = [*sweeps, f".print dc v({output})"]
         decks[component.name] = deck.replace("\n.end\n", "\n" + "\n".join((*cards, ".end", "")))
     return decks
 
