@@ -219,12 +219,23 @@ def open_bank(folder: Path, on: Bench, source: Source, ngspice_version: str, n: 
 def _key(on: Bench, source: Source, ngspice_version: str) -> dict[str, Any]:
     return {
         "format": FORMAT,
+        "priors": [[name, str(prior)] for name, prior in source.priors.items()],
+        "method": source.method,
+        "seed": source.seed,
+        "stream": source.stream,
+        **bench_key(on, ngspice_version),
+    }
+
+
+def bench_key(on: Bench, ngspice_version: str) -> dict[str, Any]:
+    """Return all that the curve of a θ depends on, as JSON values."""
+    return {
         "netlist": netlist_digest(on.subcircuit, on.definitions),
         "fixed": dict(on.fixed),
-        "priors": [[name, str(prior)] for name, prior in source.priors.items()],
+        "thetas": list(on.thetas),
         "vdd_V": on.vdd,
         "temperature_C": on.temperature,
-        "n_points": on.n_points,
+        "stretches": [[each.low, each.high, each.n_points] for each in on.stretches],
         "branches": list(on.branches),
         "states": list(on.states),
         "watched": list(on.watched),
@@ -235,9 +246,6 @@ def _key(on: Bench, source: Source, ngspice_version: str) -> dict[str, Any]:
         "options": SOLVER_OPTIONS,
         "ladder": [[rung.options, rung.fineness] for rung in LADDER],
         "ngspice": ngspice_version,
-        "method": source.method,
-        "seed": source.seed,
-        "stream": source.stream,
     }
 
 

@@ -107,6 +107,34 @@ def check_curves(curves: Curves, vin: Floats, api_in: Api, api_out: Api, vdd: fl
     return Checks(margin, verdict)
 
 
+def score_curves(curves: Curves, vin: Floats, api_in: Api, api_out: Api, vdd: float) -> Floats:
+    """Tell how far n curves are from satisfying, as a guide for searches.
+
+    Unlike the margin, which is that of the worst point alone and the same for all curves that end on the
+    wrong rail, it sees how large a part of the inputs is wrong, and by how much.
+
+    Returns
+    -------
+    array of float, shape (n,)
+        Minus the mean over the input samples of how far the output lies outside the interval that suits
+        the curve best, summed over input intervals [V]; 0 where no sample lies outside, −inf where
+        unsimulated. The other arguments are those of `check_curves`.
+    """
+    score = np.zeros(len(curves.vout))
+    for stretch in _stretches(vin, api_in):
+        inside = np.concatenate(
+            [stretch.inside_of(curves.vout), stretch.at_edges(curves.vout)], axis=2
+        )
+        targets = api_out.sets[stretch.logic].binding_edges(vdd)
+        outside = _best(
+            -np.maximum(0.0, np.maximum(low - inside, inside - high)).mean(axis=2)
+            for low, high in targets
+        )
+        score += outside.sum(axis=1)
+    score[curves.status != Status.TRUSTED] = -np.inf
+    return score
+
+
 def find_witness(
     vout: Volts, vin: Floats, api_in: Api, api_out: Api, branches: Sequence[str], vdd: float
 ) -> Witness:

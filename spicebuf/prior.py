@@ -269,9 +269,19 @@ _SIGNATURES = (
 
 def draw(priors: Sequence[Prior], n: int, rng: np.random.Generator) -> Floats:
     """Draw `n` independent parameter vectors, shape (n, len(priors))."""
-    # random() can be 0, where the quantile of a normal is infinite.
-    quantiles = np.clip(rng.random((n, len(priors))), 2.0**-54, 1.0 - 2.0**-53)
-    return _columns([prior.ppf(quantiles[:, k]) for k, prior in enumerate(priors)], n)
+    return from_quantiles(priors, rng.random((n, len(priors))))
+
+
+def from_quantiles(priors: Sequence[Prior], quantiles: Floats) -> Floats:
+    """Map quantiles in [0, 1] to parameter vectors, both of shape (n, len(priors))."""
+    # At 0 and 1 the quantile of a normal is infinite.
+    inside = np.clip(quantiles, 2.0**-54, 1.0 - 2.0**-53)
+    return _columns([prior.ppf(inside[:, k]) for k, prior in enumerate(priors)], len(quantiles))
+
+
+def from_latent(priors: Sequence[Prior], z: Floats) -> Floats:
+    """Map points of a standard normal space to parameter vectors, both of shape (n, len(priors))."""
+    return from_quantiles(priors, ndtr(z))
 
 
 def n_grid_points(priors: Sequence[Prior]) -> int | None:

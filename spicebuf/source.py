@@ -43,10 +43,15 @@ class Source:
         priors = list(self.priors.values())
         if self.seed is None:
             return grid_points(priors, first, stop)
-        stream = int.from_bytes(hashlib.sha256(self.stream.encode()).digest()[:8], "big")
+        stream = stream_number(self.stream)
         drawn = [
             draw(priors, _DRAWN_AT_ONCE, np.random.default_rng([self.seed, stream, number]))
             for number in range(first // _DRAWN_AT_ONCE, -(-stop // _DRAWN_AT_ONCE))
         ]
         offset = first % _DRAWN_AT_ONCE
         return np.concatenate(drawn)[offset : offset + stop - first]
+
+
+def stream_number(name: str) -> int:
+    """Return what makes the draws of a component independent of those of others, beside the seed."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")

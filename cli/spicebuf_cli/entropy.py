@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 @options.settings_options
 @options.json_option
 @options.confidence_option
+@options.max_simulations_option
+@options.precision_option
 @options.banks_option()
 @options.bits_option
 @options.out_option("Also write the JSON answer to this file.")

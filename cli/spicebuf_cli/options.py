@@ -31,10 +31,23 @@ samples_option = click.option(
 )
 method_option = click.option(
     "--method",
-    type=click.Choice(["auto", "monte-carlo", "enumeration"]),
+    type=click.Choice(["auto", "monte-carlo", "enumeration", "splitting"]),
     default="auto",
     show_default=True,
-    help="Draw θ from the prior, or take every point of a finite one.",
+    help="Draw θ from the prior, take every point of a finite one, or climb to a rare event.",
+)
+precision_option = click.option(
+    "--precision",
+    type=float,
+    default=None,
+    help="Half-width of the interval to go on for [nat]. [default: splitting 0.1, others --samples]",
+)
+max_simulations_option = click.option(
+    "--max-simulations",
+    type=int,
+    default=5_000_000,
+    show_default=True,
+    help="θ per component at most, whatever the precision.",
 )
 batch_option = click.option(
     "--batch",
@@ -103,6 +116,8 @@ def settings_options(command: _Command) -> Callable[..., Any]:
         batch: int | None,
         scheduler: str | None,
         confidence: float = 0.95,
+        precision: float | None = None,
+        max_simulations: int = 5_000_000,
         **others: Any,  # noqa: ANN401 (the command's own options)
     ) -> Any:  # noqa: ANN401
         from spicebuf.workflow import Settings  # noqa: PLC0415 (start-up time)
@@ -117,6 +132,8 @@ def settings_options(command: _Command) -> Callable[..., Any]:
             banks=banks,
             batch=batch,
             scheduler=scheduler,
+            precision=precision,
+            max_simulations=max_simulations,
         )
         return command(settings=settings, **others)
 

@@ -73,10 +73,10 @@ def progress_bar() -> "Iterator[Progress]":
 
         def advance(what: str, done: int, total: int) -> None:
             if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total, rate="")
+                tasks[what] = bar.add_task(what, total=total or None, rate="")
             speed = next(task.speed for task in bar.tasks if task.id == tasks[what])
             rate = f"{speed:.0f}/s" if speed else ""
-            bar.update(tasks[what], completed=done, total=total, rate=rate)
+            bar.update(tasks[what], completed=done, total=total or None, rate=rate)
 
         yield advance
 

@@ -18,13 +18,37 @@ def print_volumes(answer: dict[str, Any]) -> None:
     print_table([*headings, "log count"] if counted else headings, rows)
     seeds = "" if all(part["seed"] is None for part in parts) else f"; seed {answer['seed']}"
     click.echo(f"log volumes in {answer['units']['log_volume']}; {answer['method']}{seeds}")
+    for part in parts:
+        if part["splitting"] is not None:
+            click.echo(f"{part['name']}: {_splitting(part)}")
+    for words in answer["warnings"]:
+        click.echo(f"warning: {words}")
     if any(part["n_satisfied"] == 0 and part["interval"][1] is not None for part in parts):
         click.echo("No θ satisfies in at least one component: only the upper bound is known there.")
 
 
 def _shares(part: dict[str, Any]) -> list[str]:
     satisfied = f"{part['n_satisfied']}/{part['n_samples']}"
+    if part["splitting"] is not None:
+        satisfied = f"{part['n_samples']} judged"
     return [satisfied, f"{part['n_borderline']}", f"{part['n_unsimulated']}"]
+
+
+def _splitting(part: dict[str, Any]) -> str:
+    """Tell how a rare event was estimated, on one line."""
+    found = part["splitting"]
+    if not found["n_runs"]:
+        return f"no run of splitting was completed; {found['n_prior_draws']} draws of the prior"
+    words = f"{found['n_runs']} runs over {len(found['levels'])} levels; "
+    words += f"{found['n_clusters']} cluster(s) of survivors, "
+    words += f"{min(found['n_ancestors_by_run'])} or more ancestors a run; importance sampling "
+    opinion = found["importance_sampling"]
+    if opinion is None:
+        return words + "not done: the simulations allowed were spent"
+    if opinion["doubt"] is not None:
+        return words + f"fails its own checks: {opinion['doubt']}"
+    size = f"{opinion['effective_sample_size']:.0f}"
+    return words + f"{_number(opinion['log_volume'])} {_interval(opinion)}, effective size {size}"
 
 
 def _row(part: dict[str, Any], shares: list[str], *, counted: bool) -> list[str]:
@@ -40,6 +64,6 @@ def _number(value: float | None) -> str:
 
 def _interval(part: dict[str, Any]) -> str:
     low, high = part["interval"]
-    if low == high and part["method"] == "enumeration":
+    if low == high and part.get("method") == "enumeration":
         return "exact"
     return f"[{_number(low)}, {_number(high)}]"

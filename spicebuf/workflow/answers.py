@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import spicebuf
-from spicebuf.entropy import LogVolume
+from spicebuf.entropy import LogVolume, SecondOpinion
 from spicebuf.system import System
 from spicebuf.workflow.banks import SweptBank, Unsimulated
 from spicebuf.workflow.checks import ComponentCheck, SystemCheck
@@ -43,7 +43,12 @@ def entropy_answer(
 ) -> dict[str, Any]:
     """Answer of `entropy`; log volumes in `unit`, −inf written as None."""
     components = [
-        {"name": component.name, **_log_volume(part, unit), **_counts(part)}
+        {
+            "name": component.name,
+            **_log_volume(part, unit),
+            **_counts(part),
+            "splitting": _splitting(part, unit),
+        }
         for component, part in zip(system.components, result.components, strict=True)
     ]
     return {
@@ -52,7 +57,7 @@ def entropy_answer(
         "system": system.path.name,
         "units": {"log_volume": unit, "log_count": unit},
         **_log_volume(result.total, unit),
-        "n_simulated": sum(swept.n_simulated for swept in result.banks),
+        "n_simulated": result.n_simulated,
         "components": components,
         "unsimulated": {
             swept.component.name: [_unsimulated(item) for item in swept.unsimulated]
@@ -120,6 +125,36 @@ def _log_volume(volume: LogVolume, unit: str) -> dict[str, Any]:
         "confidence": volume.confidence,
         "method": volume.method,
         "log_count": None if volume.log_count is None else finite(volume.log_count / scale),
+        "warnings": list(volume.warnings),
+    }
+
+
+def _splitting(part: LogVolume, unit: str) -> dict[str, Any] | None:
+    if part.splitting is None:
+        return None
+    found, scale = part.splitting, UNITS[unit]
+    return {
+        "n_runs": len(found.estimates),
+        "run_log_volumes": [finite(value / scale) for value in found.estimates],
+        "levels": list(found.levels),
+        "n_prior_draws": found.prior.n_samples,
+        "n_ancestors_by_run": list(found.ancestors),
+        "n_clusters": found.n_clusters,
+        "n_clusters_by_run": list(found.clusters),
+        "importance_sampling": _opinion(found.opinion, part.confidence, scale),
+    }
+
+
+def _opinion(
+    opinion: SecondOpinion | None, confidence: float, scale: float
+) -> dict[str, Any] | None:
+    if opinion is None:
+        return None
+    return {
+        "log_volume": finite(opinion.value / scale),
+        "interval": [finite(limit / scale) for limit in opinion.interval(confidence)],
+        "effective_sample_size": opinion.effective,
+        "doubt": opinion.doubt,
     }
 
 

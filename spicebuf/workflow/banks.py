@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spicebuf.bank import Bank, open_bank
 from spicebuf.deck import Bench, bench
-from spicebuf.entropy import ENUMERATION, MONTE_CARLO
+from spicebuf.entropy import ENUMERATION, MONTE_CARLO, SPLITTING
 from spicebuf.errors import InputError, NetlistError
 from spicebuf.netlist import identifiers, is_random
 from spicebuf.ngspice import Status, gist, ignored_parameters
@@ -90,24 +90,31 @@ def sweep_system(
     InputError
         If a setting is out of range, or enumeration is asked for where a prior is continuous.
     """
-    sources = [source_of(component, settings) for component in system.components]
+    require_sources(system, settings)
     with simulators(settings.n_workers, settings.scheduler) as pool:
         version = ngspice_version(pool)
         return tuple(
-            _sweep_component(system, component, source, version, settings, pool, on_progress)
-            for component, source in zip(system.components, sources, strict=True)
+            sweep_component(system, component, settings, version, pool, on_progress)
+            for component in system.components
         )
 
 
-def _sweep_component(
+def require_sources(system: System, settings: Settings) -> None:
+    """Raise InputError if the settings do not suit a component's priors."""
+    for component in system.components:
+        source_of(component, settings)
+
+
+def sweep_component(
     system: System,
     component: Component,
-    source: Source,
-    version: str,
     settings: Settings,
+    version: str,
     pool: Pool,
-    on_progress: Progress,
+    on_progress: Progress = silent,
 ) -> SweptBank:
+    """Simulate what is missing from the bank of one component; `version` is that of ngspice."""
+    source = source_of(component, settings)
     on = put_on_bench(system, component, settings)
     n = settings.n_samples if source.n is None else source.n
     bank = open_bank(settings.banks, on, source, version, n)
@@ -185,18 +192,24 @@ def put_on_bench(system: System, component: Component, settings: Settings) -> Be
 
 
 def source_of(component: Component, settings: Settings) -> Source:
-    """Return where the θ of a component's bank come from.
+    """Return where the θ of a component's bank come from; a bank beside splitting is a plain sample.
 
     Raises
     ------
     InputError
-        If enumeration is asked for where a prior is continuous.
+        If enumeration is asked for where a prior is continuous, or splitting where all is fixed.
     """
     n_grid = n_grid_points(list(component.priors.values()))
     method = settings.method
     if method == AUTO:
         small = n_grid is not None and n_grid <= MAX_ENUMERATION
         method = ENUMERATION if small else MONTE_CARLO
+    if method == SPLITTING:
+        if not component.priors:
+            raise InputError(
+                f"component {component.name!r} has no free parameter to split over; use auto"
+            )
+        method = MONTE_CARLO
     if method == ENUMERATION and n_grid is None:
         raise InputError(
             f"component {component.name!r}: enumeration needs finite priors for all θ; "

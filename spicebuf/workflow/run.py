@@ -115,6 +115,8 @@ def _answer(
             "n_points": settings.n_points,
             "confidence": settings.confidence,
             "method": settings.method,
+            "precision_nat": settings.precision,
+            "max_simulations": settings.max_simulations,
             "batch": settings.batch,
         },
         "system": {

@@ -5,13 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spicebuf.deck import MAX_BATCH
-from spicebuf.entropy import ENUMERATION, MONTE_CARLO, require_confidence
+from spicebuf.entropy import (
+    ENUMERATION,
+    MONTE_CARLO,
+    SPLITTING,
+    require_confidence,
+    require_precision,
+)
 from spicebuf.errors import InputError
 
 AUTO = "auto"
 MAX_SAMPLES = 100_000_000
 MAX_POINTS = 1_000_001
-METHODS = (AUTO, MONTE_CARLO, ENUMERATION)
+METHODS = (AUTO, MONTE_CARLO, ENUMERATION, SPLITTING)
+PRECISION = 0.1
+"""Half-width of the interval at which splitting stops if no other is asked for [nat]."""
 
 Progress = Callable[[str, int, int], None]
 """Called with what is under way, how many θ are done, and of how many."""
@@ -38,13 +46,18 @@ class Settings:
     confidence : float
         Of the intervals, in (0, 1).
     method : str
-        ``"auto"``, ``"monte-carlo"`` or ``"enumeration"``.
+        ``"auto"``, ``"monte-carlo"``, ``"enumeration"`` or ``"splitting"``.
     banks : Path
         Folder of the banks.
     batch : int or None
         θ in one deck; None chooses by circuit and model. Circuits with feedback always go alone.
     scheduler : str or None
         Address of a Dask scheduler whose workers simulate in place of `n_workers` processes here.
+    precision : float or None
+        Half-width of the interval of each component to go on for [nat], > 0. None: Monte Carlo takes
+        `n_samples`, splitting stops at `PRECISION`.
+    max_simulations : int
+        θ per component at most, whatever the precision, ≥ 1.
     """
 
     n_samples: int = 20_000
@@ -56,6 +69,8 @@ class Settings:
     banks: Path = Path("banks")
     batch: int | None = None
     scheduler: str | None = None
+    precision: float | None = None
+    max_simulations: int = 5_000_000
 
     def __post_init__(self) -> None:
         """Refuse settings out of range."""
@@ -64,6 +79,9 @@ class Settings:
         require_between("seed", self.seed, 0)
         require_between("workers", self.n_workers, 1)
         require_confidence(self.confidence)
+        require_between("max-simulations", self.max_simulations, 1)
+        if self.precision is not None:
+            require_precision(self.precision)
         if self.batch is not None:
             require_between("batch", self.batch, 1, MAX_BATCH)
         if self.method not in METHODS:

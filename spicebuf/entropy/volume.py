@@ -1,16 +1,21 @@
-"""Log volumes: how much of the prior satisfies, with honest intervals. Knows no circuits."""
+"""Log volumes with their intervals: from counts, and summed over components."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import TYPE_CHECKING
 
 from scipy.special import betaincinv, ndtri
 
 from spicebuf.errors import InputError
 
+if TYPE_CHECKING:
+    from spicebuf.entropy.rare import Splitting
+
 MONTE_CARLO = "monte-carlo"
 ENUMERATION = "enumeration"
+SPLITTING = "splitting"
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,14 @@ class Counts:
         ):
             raise InputError(f"{self}: n_samples must be ≥ 1 and no count negative or above it")
 
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.n_samples + other.n_samples,
+            self.n_satisfied + other.n_satisfied,
+            self.n_borderline + other.n_borderline,
+            self.n_unsimulated + other.n_unsimulated,
+        )
+
     @property
     def n_possible(self) -> int:
         """Satisfied, if every borderline and unsimulated θ were."""
@@ -50,15 +63,20 @@ class LogVolume:
     confidence : float
         In (0, 1). An enumeration has no sampling error: its interval is certain.
     counts : tuple of Counts
-        Of the one component, or of each component of a sum.
+        Of the one component, or of each component of a sum. Where `method` is ``"splitting"``, they are
+        of all points that were judged on the way, and no measure of the volume.
     method : str
-        ``"monte-carlo"``, ``"enumeration"``, or both joined by ``"+"`` in a sum.
+        ``"monte-carlo"``, ``"enumeration"``, ``"splitting"``, or several joined by ``"+"`` in a sum.
     seed : int or None
         Of the draws; None if there were none.
     log_count : float or None
         Log of the number of grid points that satisfy, where all were enumerated.
     bracket : (float, float)
         The value, if all θ of unknown verdict were violated, and if all were satisfied.
+    splitting : Splitting or None
+        How a rare event was estimated.
+    warnings : tuple of str
+        What makes the answer doubtful, or less than was asked for.
     """
 
     value: float
@@ -69,6 +87,8 @@ class LogVolume:
     seed: int | None
     log_count: float | None
     bracket: tuple[float, float]
+    splitting: "Splitting | None" = None
+    warnings: tuple[str, ...] = ()
 
 
 def from_sample(counts: Counts, confidence: float, seed: int) -> LogVolume:
@@ -149,6 +169,7 @@ def total(parts: Sequence[LogVolume]) -> LogVolume:
         seed=reduce(lambda a, b: a if a is not None else b, (part.seed for part in parts)),
         log_count=sum(log_counts) if len(log_counts) == len(parts) else None,
         bracket=(low, high),
+        warnings=tuple(dict.fromkeys(words for part in parts for words in part.warnings)),
     )
 
 
@@ -165,6 +186,11 @@ def _joint_upper(part: LogVolume, parts: Sequence[LogVolume]) -> float:
     (counts,) = part.counts
     # The lower end is −inf: all that may go wrong is left to the upper one.
     tail = 1.0 - part.confidence ** (1.0 / len(parts))
+    if part.splitting is not None:
+        if math.isfinite(part.value):
+            widened = float(ndtri(1.0 - tail) / ndtri(0.5 + part.confidence / 2.0))
+            return min(0.0, part.bracket[1] + widened * _gap(part, 1))
+        counts = part.splitting.prior
     return _log(clopper_pearson(counts.n_possible, counts.n_samples, tail)[1])
 
 
@@ -178,6 +204,8 @@ def _gap(part: LogVolume, end: int) -> float:
     centre, limit = part.bracket[end], part.interval[end]
     if part.method == ENUMERATION or not math.isfinite(centre):
         return 0.0
+    if part.splitting is not None:
+        return abs(limit - centre)
     (counts,) = part.counts
     # Near p = 1 the exact limits cannot pass 0, and many small gaps add to too little: there the
     # standard error of log p (delta method) is the larger, and is what adds up right.
@@ -201,3 +229,9 @@ def require_confidence(confidence: float) -> None:
         raise InputError(
             f"confidence = {confidence:g} must lie strictly between 0 and 1, e.g. 0.95"
         )
+
+
+def require_precision(precision: float) -> None:
+    """Raise InputError if `precision` is no half-width of an interval."""
+    if not 0.0 < precision < math.inf:
+        raise InputError(f"precision = {precision:g} must be > 0 nat, e.g. 0.1")

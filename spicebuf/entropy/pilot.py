@@ -1,0 +1,124 @@
+"""The pilot run of splitting: it chooses levels, step sizes and archives, which are then frozen."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from spicebuf.entropy.events import Floats, Judge
+from spicebuf.entropy.kernels import CYCLE, Particles, Stage, fit_stage, judge_all, step, tuned
+
+N_PARTICLES = 4_000
+N_STATES = 16
+"""States of one chain at one level: the seed moves so many times, and every state counts."""
+
+# Share of the particles above the next level; fewer levels would each be harder to estimate.
+_FRACTION = 0.25
+_LAST_FRACTION = 0.2
+_ENOUGH_ABOVE = 100
+_MAX_FIRST = 200_000
+FLOOR = 1e-18
+"""Probability below which the pilot gives up."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What production runs do, whatever they find.
+
+    Attributes
+    ----------
+    d : int
+        Dimension of the latent space.
+    n_first : int
+        Draws from the prior that a run begins with, at least.
+    stages : tuple of Stage
+        Ascending levels.
+    reached : bool
+        Whether the pilot saw the event.
+    """
+
+    d: int
+    n_first: int
+    stages: tuple[Stage, ...]
+    reached: bool
+
+
+def draw_first(judge: Judge, d: int, rng: np.random.Generator) -> Particles:
+    """Draw from the prior; where most of it has one and the same score, until some rise above it."""
+    particles = judge_all(judge, rng.standard_normal((N_PARTICLES, d)))
+    while len(particles.z) < _MAX_FIRST:
+        above = particles.score > _least(particles.score)
+        if max(above.sum(), particles.satisfied.sum()) >= _ENOUGH_ABOVE:
+            break
+        more = judge_all(judge, rng.standard_normal((len(particles.z), d)))
+        particles = _join([particles, more])
+    return particles
+
+
+def explore(judge: Judge, first: Particles, rng: np.random.Generator) -> Plan:
+    """Climb from draws of the prior to the event, level by level.
+
+    Levels are quantiles of the score, so they adapt; estimates from this run would be biased.
+    """
+    particles, log_p = first, 0.0
+    stages: list[Stage] = []
+    n_first, d = first.z.shape
+    floor = _least(particles.score)
+    while particles.satisfied.mean() < _LAST_FRACTION:
+        level = _next_level(particles.score, floor)
+        if level is None or log_p < math.log(FLOOR):
+            break
+        above = particles.score >= level
+        log_p += math.log(above.mean())
+        scales = stages[-1].scales if stages else (0.5, 1.0, 2.38 / math.sqrt(2.0 * d))
+        particles, stage = _settle(particles[above], level, scales, judge, rng)
+        stages.append(stage)
+        floor = level
+    return Plan(d, n_first, tuple(stages), bool(particles.satisfied.any()))
+
+
+def _least(score: Floats) -> float:
+    """Return the least score that is not that of an unsimulated point."""
+    return float(score.min(initial=np.inf, where=np.isfinite(score)))
+
+
+def _next_level(score: Floats, floor: float) -> float | None:
+    """Return the quantile to climb to, or the least score above `floor` where ties reach so far."""
+    ordered = np.sort(score)
+    level = ordered[int(len(ordered) * (1.0 - _FRACTION))]
+    if level <= floor:
+        higher = ordered[ordered > floor]
+        if not len(higher):
+            return None
+        level = higher[0]
+    return float(level)
+
+
+def _settle(
+    above: Particles,
+    level: float,
+    scales: tuple[float, float, float],
+    judge: Judge,
+    rng: np.random.Generator,
+) -> tuple[Particles, Stage]:
+    """Move particles above a level, tuning the moves first; return them and the stage to freeze."""
+    stage = fit_stage(level, above.z, scales)
+    chains = above[rng.choice(len(above.z), N_PARTICLES // N_STATES)]
+    states = []
+    for k in range(2 * N_STATES):
+        kind = CYCLE[k % len(CYCLE)]
+        chains, tally = step(chains, stage, kind, judge, rng)
+        stage = tuned(stage, kind, tally)
+        if k >= N_STATES:
+            states.append(chains)
+    particles = _join(states)
+    return particles, fit_stage(level, particles.z, stage.scales)
+
+
+def _join(parts: list[Particles]) -> Particles:
+    return Particles(
+        np.concatenate([part.z for part in parts]),
+        np.concatenate([part.score for part in parts]),
+        np.concatenate([part.satisfied for part in parts]),
+        np.concatenate([part.possible for part in parts]),
+    )

@@ -1,0 +1,194 @@
+"""Multilevel splitting with frozen levels: unbiased estimates of small probabilities.
+
+A pilot run (`pilot`) chooses levels and moves. Every run then draws from the prior and climbs the
+frozen levels: survivors are resampled, each becomes a chain that moves above the level, and *all*
+states of all chains are the next population (waste-free sequential Monte Carlo: Dau & Chopin, JRSSB 84,
+2022, 114-148; Cérou et al., Statistics and Computing 22, 2012, 795-808, for fixed levels). The product
+of the shares of survivors is unbiased, whatever the moves; independent runs tell how far it scatters.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from spicebuf.entropy.events import Bools, Floats, Judge
+from spicebuf.entropy.kernels import CYCLE, Particles, Stage, count, judge_all, step
+from spicebuf.entropy.pilot import N_STATES, Plan
+from spicebuf.entropy.volume import Counts
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Outcome of R independent runs.
+
+    Attributes
+    ----------
+    satisfied, possible : array of float, shape (R,)
+        Estimates of the probability that the event is satisfied, and that it is at least possible
+        among the simulated points.
+    unsimulated : float
+        Estimate of the probability that a point near the event is unsimulated.
+    prior : Counts
+        Of the independent draws from the prior that the runs began with.
+    survivors : tuple of array of float, shape (n_r, d)
+        Points of every run that satisfy.
+    ancestors : array of int, shape (R,)
+        Different draws from the prior that they descend from.
+    log_shares : array of float, shape (R, n_stages + 1)
+        Log of the estimated probability of each level; first that of the prior, 0.
+    scores : tuple of array of float, shape (R, n)
+        Of each level's population.
+    """
+
+    satisfied: Floats
+    possible: Floats
+    unsimulated: float
+    prior: Counts
+    survivors: tuple[Floats, ...]
+    ancestors: NDArray[np.int64]
+    log_shares: Floats
+    scores: tuple[Floats, ...]
+
+    @property
+    def n(self) -> int:
+        """Number of runs."""
+        return len(self.satisfied)
+
+
+def perform(judge: Judge, plan: Plan, n_runs: int, n_chains: int, rng: np.random.Generator) -> Runs:
+    """Climb the frozen levels in `n_runs` independent runs, side by side, of `n_chains` chains each.
+
+    Every call of `judge` has a batch of all runs.
+    """
+    n_first = max(plan.n_first, n_chains * N_STATES)
+    crowd = judge_all(judge, rng.standard_normal((n_runs * n_first, plan.d)))
+    prior = crowd
+    ancestor = np.tile(np.arange(n_first), (n_runs, 1))
+    log_share = np.zeros(n_runs)
+    log_shares, scores = [log_share], [crowd.score.reshape(n_runs, -1)]
+    unsimulated = float(np.mean(prior.possible & np.isneginf(prior.score)))
+    for stage in plan.stages:
+        seeds, shares = _select(crowd.score.reshape(n_runs, -1), stage.level, n_chains, rng)
+        with np.errstate(divide="ignore"):
+            log_share = log_share + np.log(shares)
+        # A run without survivors stays at an estimate of 0; its places are moved along unused.
+        extinct = shares == 0.0
+        places = seeds + np.arange(n_runs)[:, np.newaxis] * (len(crowd.z) // n_runs)
+        ancestor = np.repeat(np.take_along_axis(ancestor, seeds, axis=1), N_STATES, axis=1)
+        crowd, lost = _climb(crowd[places.ravel()], stage, np.repeat(extinct, n_chains), judge, rng)
+        unsimulated = max(unsimulated, lost * float(np.exp(log_share).mean()))
+        log_shares.append(log_share)
+        scores.append(crowd.score.reshape(n_runs, -1))
+    return _runs(plan, n_runs, crowd, prior, ancestor, log_shares, scores, unsimulated)
+
+
+def _select(
+    score: Floats, level: float, n_chains: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], Floats]:
+    """Return the places of each run's seeds, shape (R, n_chains), and its share of survivors.
+
+    Systematic resampling: neighbours, states of one chain, are hardly ever taken together.
+    """
+    above = score >= level
+    seeds = np.zeros((len(score), n_chains), dtype=np.int64)
+    for run, row in enumerate(above):
+        survivors = np.flatnonzero(row)
+        if len(survivors):
+            grid = (np.arange(n_chains) + rng.random()) / n_chains
+            seeds[run] = survivors[(grid * len(survivors)).astype(np.int64)]
+    return seeds, above.mean(axis=1)
+
+
+def _climb(
+    chains: Particles, stage: Stage, extinct: Bools, judge: Judge, rng: np.random.Generator
+) -> tuple[Particles, float]:
+    """Move chains above a level; return all their states, chain by chain, and the share unsimulated.
+
+    The share is that of the proposals, over the share that was accepted: the probability of
+    unsimulated points near the level, relative to that of the level.
+    """
+    alive = np.flatnonzero(~extinct)
+    if not len(alive):
+        nothing = replace(chains, score=np.full(len(chains.z), -np.inf))
+        return nothing[np.repeat(np.arange(len(chains.z)), N_STATES)], 0.0
+    moving, states, n_lost, n_accepted = chains[alive], [], 0, 0
+    for k in range(N_STATES):
+        moving, tally = step(moving, stage, CYCLE[k % len(CYCLE)], judge, rng)
+        states.append(moving)
+        n_lost += tally.n_unsimulated
+        n_accepted += int(tally.accepted.sum())
+    everyone = np.repeat(np.arange(len(chains.z)), N_STATES)
+    crowd = replace(
+        chains[everyone],
+        score=np.full(len(everyone), -np.inf),
+        satisfied=np.zeros(len(everyone), dtype=np.bool_),
+        possible=np.zeros(len(everyone), dtype=np.bool_),
+    )
+    for k, state in enumerate(states):
+        place = alive * N_STATES + k
+        crowd.put(place, state)
+    return crowd, n_lost / max(1, n_accepted)
+
+
+def _runs(
+    plan: Plan,
+    n_runs: int,
+    crowd: Particles,
+    prior: Particles,
+    ancestor: NDArray[np.int64],
+    log_shares: list[Floats],
+    scores: list[Floats],
+    unsimulated: float,
+) -> Runs:
+    reached = np.exp(log_shares[-1])
+    satisfied = crowd.satisfied.reshape(n_runs, -1)
+    simulated = crowd.possible & np.isfinite(crowd.score)
+    points = crowd.z.reshape(n_runs, -1, plan.d)
+    return Runs(
+        satisfied=reached * satisfied.mean(axis=1),
+        possible=reached * simulated.reshape(n_runs, -1).mean(axis=1),
+        unsimulated=unsimulated,
+        prior=count(prior),
+        survivors=tuple(each[hit] for each, hit in zip(points, satisfied, strict=True)),
+        ancestors=np.array(
+            [len(np.unique(each[hit])) for each, hit in zip(ancestor, satisfied, strict=True)]
+        ),
+        log_shares=np.stack(log_shares, axis=1),
+        scores=tuple(scores),
+    )
+
+
+def join(parts: list[Runs]) -> Runs:
+    """Return the runs of several calls of `perform` with one plan and one number of chains."""
+    return Runs(
+        satisfied=np.concatenate([part.satisfied for part in parts]),
+        possible=np.concatenate([part.possible for part in parts]),
+        unsimulated=max(part.unsimulated for part in parts),
+        prior=reduce(add, (part.prior for part in parts)),
+        survivors=tuple(each for part in parts for each in part.survivors),
+        ancestors=np.concatenate([part.ancestors for part in parts]),
+        log_shares=np.concatenate([part.log_shares for part in parts]),
+        scores=tuple(
+            np.concatenate(level) for level in zip(*(p.scores for p in parts), strict=True)
+        ),
+    )
+
+
+def log_mean_interval(values: Floats, confidence: float) -> tuple[float, float, float]:
+    """Return the log of the mean of independent unbiased estimates ≥ 0, with its limits.
+
+    The limits are those of a t-interval of the mean or of its logarithm (delta method), whichever lies
+    farther out: such estimates are skewed to the right.
+    """
+    n, mean = len(values), float(values.mean())
+    if mean <= 0.0:
+        return -math.inf, -math.inf, 0.0
+    t = float(stdtrit(n - 1, 0.5 + confidence / 2.0))
+    error = t * float(values.std(ddof=1)) / math.sqrt(n) / mean
+    low = math.log1p(-error) if error < 1.0 else -math.inf
+    return math.log(mean), math.log(mean) + low, math.log(mean) + error
