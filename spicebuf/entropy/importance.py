@@ -33,7 +33,7 @@ class SecondOpinion:
     value, error : float
         Log of the probability and its standard error [nat].
     effective : float
-        Effective sample size among the points that satisfy.
+        Effective sample size among the points that satisfy (Kong's, from the scatter of the weights).
     doubt : str or None
         Why it should not be relied on; None if it passes its own checks.
     """
@@ -55,7 +55,9 @@ def second_opinion(
     """Estimate the event's probability from draws of a mixture fitted to `survivors`, shape (n, d).
 
     A tenth of the draws come from the prior, so that no weight exceeds 10 (Hesterberg, Technometrics
-    37, 1995, 185-194).
+    37, 1995, 185-194). Draws cannot tell of a part of the event that they never reach; the survivors,
+    which were found in another way, can: the scatter of the weights is taken from both, and the larger
+    counts.
     """
     n, d = survivors.shape
     if len(np.unique(survivors, axis=0)) < _PER_DIMENSION * d:
@@ -69,13 +71,16 @@ def second_opinion(
     if not satisfied.any():
         return SecondOpinion(-math.inf, math.inf, 0.0, "none of its points satisfies")
     value = float(logsumexp(log_weight)) - math.log(n_points)
-    weight = np.exp(log_weight - value)
-    error = float(weight.std(ddof=1)) / math.sqrt(n_points)
-    effective = float(np.exp(2.0 * logsumexp(log_weight) - logsumexp(2.0 * log_weight)))
+    # The mean square of the weights over the mixture, relative to the square of their mean.
+    seen = float(logsumexp(2.0 * log_weight)) - math.log(n_points) - 2.0 * value
+    expected = float(logsumexp(_log_normal(survivors) - mixture.log_density(survivors)))
+    expected -= math.log(len(survivors)) + value
+    scatter = math.exp(max(seen, expected))
+    effective = n_points / scatter
     doubt = None
     if effective < MIN_EFFECTIVE:
         doubt = f"its effective sample size is {effective:.0f}, less than {MIN_EFFECTIVE:.0f}"
-    return SecondOpinion(value, error, effective, doubt)
+    return SecondOpinion(value, math.sqrt(max(0.0, scatter - 1.0) / n_points), effective, doubt)
 
 
 @dataclass(frozen=True)

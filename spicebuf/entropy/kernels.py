@@ -18,7 +18,7 @@ _MAX_SCALES = (1.0, 1.0, 2.0)
 # Near the shares of accepted proposals at which each kind of move travelled farthest.
 _ACCEPTED = (0.3, 0.4, 0.25)
 JOINT, SINGLE, DIFFERENCE = range(3)
-CYCLE = (JOINT, SINGLE, DIFFERENCE, SINGLE)
+CYCLE = (JOINT, SINGLE, DIFFERENCE)
 """Kinds of moves in the order in which chains take them."""
 
 

@@ -1,14 +1,14 @@
 """Rare events: splitting until its interval is narrow enough, and what makes it doubtful."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from spicebuf.entropy.events import BudgetSpentError, Judge, Meter
+from spicebuf.entropy.events import BudgetSpentError, Floats, Judge, Meter
 from spicebuf.entropy.importance import MAX_ERRORS, SecondOpinion, second_opinion
 from spicebuf.entropy.kernels import count
 from spicebuf.entropy.pilot import FLOOR, Plan, draw_first, explore
@@ -28,6 +28,8 @@ _FIRST_RUNS, _FIRST_CHAINS = 8, 250
 _RUNS = 16
 _MAX_CHAINS = 1_000
 _MORE_ROUNDS = 3
+# Times the first round that may be made up of more runs like those of the first.
+_SAME_KIND = 4.0
 # Aim a little below the target: how much runs scatter is itself only roughly known.
 _AIM = 0.85
 
@@ -116,91 +118,144 @@ def estimate(
         of the prior among their points. Where the budget ends first, what was reached.
     """
     meter = Meter(judge, effort.max_simulations, on_progress)
-    rng = np.random.default_rng([*seed, _PILOT])
+    rng = _rng(seed, _PILOT)
     try:
         first = draw_first(meter, d, rng)
     except BudgetSpentError:
         return _plain(meter, d, seed, effort, rng)
     try:
         plan = explore(meter, first, rng)
-        rounds = _rounds(meter, plan, effort, seed)
+        runs, opinion = _rounds(meter, plan, effort, seed)
     except BudgetSpentError:
         return _from_draws(count(first), (), meter, seed, effort, _spent(effort, meter))
-    return _conclude(meter, plan, rounds, seed, effort)
+    return _conclude(meter, plan, runs, opinion, seed, effort)
 
 
-def _rounds(meter: Meter, plan: Plan, effort: Effort, seed: Sequence[int]) -> Runs:
-    """Run rounds until the interval is narrow enough or the budget would not last for the next."""
+def _rounds(
+    meter: Meter, plan: Plan, effort: Effort, seed: Sequence[int]
+) -> tuple[Runs, SecondOpinion | None]:
+    """Run rounds until the answer is precise enough or the budget would not last for the next."""
     before = meter.n
-    runs = perform(meter, plan, _FIRST_RUNS, _FIRST_CHAINS, _rng(seed, 0))
+    runs = perform(meter, plan, _FIRST_RUNS, _FIRST_CHAINS, _rng(seed, _ROUNDS))
+    if not runs.satisfied.any() or not plan.stages:
+        return runs, None
     cost = (meter.n - before) / (_FIRST_RUNS * _FIRST_CHAINS)
-    width = _half_width(runs, effort)
-    if width <= effort.precision or not runs.satisfied.any():
-        return runs
-    left = effort.max_simulations - meter.n
-    groups, chains = _size(width, effort.precision, left / cost)
-    parts: list[Runs] = []
+    opinion = _opinion(meter, runs, seed, 0)
+    if _half_width(runs, opinion, effort) <= effort.precision:
+        return runs, opinion
+    gain = (_half_width(runs, None, effort) / (_AIM * effort.precision)) ** 2
+    affordable = 0.9 * (effort.max_simulations - meter.n) / cost
+    n_runs, n_chains = _size(gain, affordable)
+    # A few more runs of the same kind; runs that scatter much need more chains each and start anew.
+    parts = [runs] if n_chains == _FIRST_CHAINS else []
     try:
-        for number in range(1, groups * _MORE_ROUNDS + 1):
-            parts.append(perform(meter, plan, _RUNS, chains, _rng(seed, number)))
-            if number % groups == 0 and _half_width(join(parts), effort) <= effort.precision:
+        for number in range(1, _MORE_ROUNDS * n_runs // _RUNS + 1):
+            parts.append(perform(meter, plan, _RUNS, n_chains, _rng(seed, _ROUNDS, number)))
+            enough = _half_width(join(parts), opinion, effort) <= effort.precision
+            if enough and number * _RUNS >= n_runs:
                 break
     except BudgetSpentError:
         pass
-    return join(parts) if parts else runs
+    runs = join(parts) if parts else runs
+    return runs, _opinion(meter, runs, seed, 1) or opinion
 
 
-def _size(width: float, precision: float, affordable: float) -> tuple[int, int]:
-    """Return how many groups of runs, of how many chains each, should reach a precision.
+def _size(gain: float, affordable: float) -> tuple[int, int]:
+    """Return how many runs of how many chains should reduce the variance by `gain`.
 
-    The half-width is that of the first round [nat]; `affordable` is a number of chains.
+    `affordable` is a number of chains.
     """
-    gain = (width / (_AIM * precision)) ** 2
+    if gain <= _SAME_KIND:
+        return _RUNS * math.ceil((gain - 1.0) * _FIRST_RUNS / _RUNS), _FIRST_CHAINS
     narrower = (stdtrit(_RUNS - 1, 0.975) / stdtrit(_FIRST_RUNS - 1, 0.975)) ** 2
-    total = min(gain * narrower * _FIRST_RUNS * _FIRST_CHAINS, 0.9 * affordable)
-    per_run = max(_FIRST_CHAINS, total / _RUNS)
-    groups = max(1, round(per_run / _MAX_CHAINS))
-    return groups, max(_FIRST_CHAINS, int(per_run / groups))
+    chains = min(gain * narrower * _FIRST_RUNS * _FIRST_CHAINS, affordable) / _RUNS
+    groups = max(1, round(chains / _MAX_CHAINS))
+    return _RUNS * groups, max(_FIRST_CHAINS + 1, int(chains / groups))
 
 
-def _half_width(runs: Runs, effort: Effort) -> float:
-    _, low, high = log_mean_interval(runs.satisfied, effort.confidence)
-    if not math.isfinite(low):
-        # The spread is unknown rather than endless: the next round must still have a size.
-        return 1.0 if runs.satisfied.any() else math.inf
-    return (high - low) / 2.0
+def _opinion(meter: Meter, runs: Runs, seed: Sequence[int], number: int) -> SecondOpinion | None:
+    """Ask importance sampling; None if the budget does not allow it."""
+    survivors = np.concatenate(runs.survivors)
+    try:
+        opinion = second_opinion(meter, survivors, _rng(seed, _OPINION, number))
+    except BudgetSpentError:
+        return None
+    value, error = _log_mean(runs.satisfied)
+    if opinion.doubt is None and abs(opinion.value - value) > MAX_ERRORS * math.hypot(
+        opinion.error, error
+    ):
+        words = f"it disagrees with splitting by more than {MAX_ERRORS:g} standard errors"
+        return replace(opinion, doubt=words)
+    return opinion
+
+
+def _log_mean(values: Floats) -> tuple[float, float]:
+    """Return the log of the mean of estimates, and its standard error (delta method)."""
+    mean = float(values.mean())
+    return math.log(mean), float(values.std(ddof=1)) / math.sqrt(len(values)) / mean
+
+
+def _limits(
+    runs: Runs, opinion: SecondOpinion | None, confidence: float
+) -> tuple[float, float, float]:
+    """Return the log of the probability and its limits: of the runs, and of both if they agree.
+
+    The two estimates are uncorrelated, since importance sampling is unbiased whatever mixture the runs
+    led to; they are weighted by their precision, with the degrees of freedom of Welch & Satterthwaite.
+    """
+    if opinion is None or opinion.doubt is not None:
+        return log_mean_interval(runs.satisfied, confidence)
+    value, error = _log_mean(runs.satisfied)
+    share = error**2 / (error**2 + opinion.error**2)
+    both = share * opinion.value + (1.0 - share) * value
+    by_runs, by_opinion = ((1.0 - share) * error) ** 2, (share * opinion.error) ** 2
+    freedom = (by_runs + by_opinion) ** 2 / max(by_runs**2 / (runs.n - 1), 1e-300)
+    half = float(stdtrit(min(freedom, 1e6), 0.5 + confidence / 2.0)) * math.sqrt(
+        by_runs + by_opinion
+    )
+    return both, both - half, both + half
+
+
+def _half_width(runs: Runs, opinion: SecondOpinion | None, effort: Effort) -> float:
+    _, low, high = _limits(runs, opinion, effort.confidence)
+    # Where the lower end is −inf the spread is unknown; the next round must still have a size.
+    return (high - low) / 2.0 if math.isfinite(low) else 1.0
 
 
 def _conclude(
-    meter: Meter, plan: Plan, runs: Runs, seed: Sequence[int], effort: Effort
+    meter: Meter,
+    plan: Plan,
+    runs: Runs,
+    opinion: SecondOpinion | None,
+    seed: Sequence[int],
+    effort: Effort,
 ) -> LogVolume:
-    warnings = _spent(effort, meter) if _half_width(runs, effort) > effort.precision else ()
     levels = tuple(stage.level for stage in plan.stages)
     if not runs.satisfied.any():
+        warnings: tuple[str, ...] = ()
         if not plan.reached:
             warnings = (f"the event was not seen down to a probability of {FLOOR:g}",)
         return _from_draws(runs.prior, levels, meter, seed, effort, warnings)
-    clusters = find_clusters(runs.survivors, _rng(seed, 0, _CLUSTERS))
-    opinion = _opinion(meter, runs, seed)
-    value, low, _ = log_mean_interval(runs.satisfied, effort.confidence)
-    possible, _, high = log_mean_interval(runs.possible, effort.confidence)
-    unknown = _unknown(runs, effort.confidence)
-    low, high = min(low, value), _log_add(high, unknown)
+    clusters = find_clusters(runs.survivors, _rng(seed, _CLUSTERS))
+    value, low, high = _limits(runs, opinion, effort.confidence)
     if not plan.stages:
         exact = from_sample(runs.prior, effort.confidence, seed[0])
         value, (low, high) = exact.value, exact.interval
-    warnings += _doubts(runs, clusters.n, clusters.n_by_run, opinion, value, high - low, effort)
+    enough = high - low <= 2.0 * effort.precision
+    # What borderline points would add, and then the unsimulated ones.
+    lift = math.log(float(runs.possible.mean()) / float(runs.satisfied.mean()))
+    unknown = _unknown(runs, effort.confidence)
     with np.errstate(divide="ignore"):
         estimates = tuple(np.log(runs.satisfied).tolist())
     return LogVolume(
         value=value,
-        interval=(low, min(0.0, high)),
+        interval=(low, min(0.0, _log_add(high + lift, unknown))),
         confidence=effort.confidence,
         counts=(_counts_of_meter(meter),),
         method=SPLITTING,
         seed=seed[0],
         log_count=None,
-        bracket=(value, min(0.0, _log_add(max(value, possible), unknown))),
+        bracket=(value, min(0.0, _log_add(value + lift, unknown))),
         splitting=Splitting(
             prior=runs.prior,
             levels=levels,
@@ -210,15 +265,11 @@ def _conclude(
             clusters=tuple(clusters.n_by_run.tolist()),
             opinion=opinion,
         ),
-        warnings=warnings,
+        warnings=(
+            *(() if enough else _spent(effort, meter)),
+            *_doubts(runs, clusters.n, clusters.n_by_run),
+        ),
     )
-
-
-def _opinion(meter: Meter, runs: Runs, seed: Sequence[int]) -> SecondOpinion | None:
-    try:
-        return second_opinion(meter, np.concatenate(runs.survivors), _rng(seed, 0, _OPINION))
-    except BudgetSpentError:
-        return None
 
 
 def _unknown(runs: Runs, confidence: float) -> float:
@@ -233,38 +284,19 @@ def _unknown(runs: Runs, confidence: float) -> float:
     return math.log(share) if share else -math.inf
 
 
-def _doubts(
-    runs: Runs,
-    n_clusters: int,
-    n_by_run: NDArray[np.int64],
-    opinion: SecondOpinion | None,
-    value: float,
-    width: float,
-    effort: Effort,
-) -> tuple[str, ...]:
-    doubts = []
+def _doubts(runs: Runs, n_clusters: int, n_by_run: NDArray[np.int64]) -> Iterator[str]:
     few = int(np.sum(runs.ancestors < FEW_ANCESTORS))
     if few:
-        doubts.append(
+        yield (
             f"{few} of {runs.n} runs descend from fewer than {FEW_ANCESTORS} draws of the prior: "
             "the interval may be too narrow"
         )
     missed = int(np.sum(n_by_run < n_clusters))
     if missed:
-        doubts.append(
+        yield (
             f"{missed} of {runs.n} runs miss at least one of {n_clusters} clusters of survivors: "
             "there may be more that all of them miss"
         )
-    if opinion is not None and opinion.doubt is None:
-        error = math.hypot(
-            opinion.error, width / 2.0 / stdtrit(runs.n - 1, 0.5 + effort.confidence / 2)
-        )
-        if abs(opinion.value - value) > MAX_ERRORS * error:
-            doubts.append(
-                f"importance sampling disagrees: {opinion.value:.3f} nat, by more than "
-                f"{MAX_ERRORS:g} standard errors"
-            )
-    return tuple(doubts)
 
 
 def _plain(
@@ -307,7 +339,7 @@ def _counts_of_meter(meter: Meter) -> Counts:
     return Counts(meter.n, meter.n_satisfied, meter.n_borderline, meter.n_unsimulated)
 
 
-def _rng(seed: Sequence[int], number: int, purpose: int = _ROUNDS) -> np.random.Generator:
+def _rng(seed: Sequence[int], purpose: int, number: int = 0) -> np.random.Generator:
     return np.random.default_rng([*seed, purpose, number])
 
 
