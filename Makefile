@@ -1,4 +1,4 @@
-.PHONY: help setup demo test wheel bench scale clean
+.PHONY: help setup demo test wheel bench scale calibrate clean
 
 help:
 	@echo "make demo   set up everything and run the main job on examples/seed.toml"
@@ -6,6 +6,7 @@ help:
 	@echo "make wheel  build the wheel and try it away from the checkout"
 	@echo "make bench  compare speed with other programs (docs/bench.json)"
 	@echo "make scale  memory, cost per curve and reading speed up to a million curves (docs/scale.json)"
+	@echo "make calibrate  do the intervals of rare events cover? (docs/calibration.json)"
 	@echo "make clean  remove .venv and what tools left behind"
 
 setup:
@@ -34,6 +35,10 @@ bench:
 scale:
 	@tools/setup.sh dev
 	.venv/bin/python benchmarks/scale.py
+
+calibrate:
+	@tools/setup.sh dev
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python benchmarks/calibrate.py
 
 clean:
 	rm -rf .venv .venv-peers build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -189,7 +189,7 @@ def test_unsimulated_theta_are_counted_and_listed(tmp_path: Path, write: Write) 
     write("binned.cir", BINNED.replace("w=2u", "w=6u").replace("0.1u, 100u", "5u, 20u"))
     text = (EXAMPLES / "divider.toml").read_text().replace("resistor_divider", "binned.cir")
     system = load_system(write("s.toml", text.replace("[1.6, 3]", "[1.6, 4.9]")))
-    found = entropy_system(system, settings(tmp_path, 40))
+    found = entropy_system(system, settings(tmp_path, 40, "monte-carlo"))
     (counts,), (swept,) = found.total.counts, found.banks
     assert 0 < counts.n_unsimulated < 40
     assert swept.n_unsimulated == counts.n_unsimulated

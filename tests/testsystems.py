@@ -36,6 +36,34 @@ def divider_log_volume(gain_low: float, gain_high: float, ratio: float = 1000.0)
     return math.log(share) if share > 0.0 else -math.inf
 
 
+def narrow_divider(p: float) -> tuple[str, float]:
+    """Return a system of one divider with a gain of 0.495 to 0.505 in a share `p` of θ, and log p.
+
+    r2 is loguniform from 100 Ω to 100 kΩ, r1 uniform over a range R so wide that hardly any r1 suits. The
+    gain suits where r1 lies between r2 (1/0.505 − 1) and r2 (1/0.495 − 1), which is always within the
+    range; so p = (1/0.495 − 1/0.505) E[r2]/R.
+    """
+    mean = (1e5 - 100.0) / math.log(1000.0)
+    low, span = 90.0, (1.0 / 0.495 - 1.0 / 0.505) * mean / p
+    text = f"""
+[system]
+vdd = 5.0
+[[components]]
+name = "divider"
+netlist = "resistor_divider"
+theta = {{ r1 = "uniform({low!r}, {low + span!r})" }}
+[[apis]]
+name = "input"
+0 = "[0, 0]"
+1 = "[5, 5]"
+[[apis]]
+name = "output"
+0 = "[0, 1]"
+1 = "[2.475, 2.525]"
+"""
+    return text, math.log(p)
+
+
 @dataclass(frozen=True)
 class Inverter:
     """A CMOS inverter of long-channel devices: square law, no channel-length modulation.

@@ -1,0 +1,112 @@
+"""Rare events of real circuits: closed forms, resumption, and what the command line says."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from spicebuf.errors import InputError
+from spicebuf.system import load_system
+from spicebuf.workflow import Settings, entropy_answer, entropy_system
+from tests.conftest import EXAMPLES
+from tests.testsystems import divider_log_volume, narrow_divider
+
+Write = Callable[[str, str], Path]
+
+
+def settings(tmp_path: Path, **others: object) -> Settings:
+    chosen = {"n_samples": 256, "n_workers": 2, "banks": tmp_path / "banks", **others}
+    return Settings(**chosen)  # type: ignore[arg-type]
+
+
+def test_a_narrow_divider_meets_its_closed_form(tmp_path: Path, write: Write) -> None:
+    """One in a hundred thousand, found where 256 draws see nothing; without --method."""
+    text, truth = narrow_divider(1e-5)
+    found = entropy_system(load_system(write("s.toml", text)), settings(tmp_path))
+    (part,) = found.components
+    low, high = part.interval
+    assert part.method == "splitting"
+    assert low < truth < high
+    assert high - low < 0.2
+    assert found.n_simulated == part.counts[0].n_samples + 256
+
+
+def test_splitting_agrees_where_sampling_would_do(tmp_path: Path) -> None:
+    found = entropy_system(
+        load_system(EXAMPLES / "divider.toml"), settings(tmp_path, method="splitting")
+    )
+    low, high = found.total.interval
+    assert low < divider_log_volume(0.4, 0.6) < high
+
+
+def test_an_interrupted_estimate_goes_on(tmp_path: Path) -> None:
+    """Stopped in the middle, it simulates the rest, and its answer is that of one call."""
+    system = load_system(EXAMPLES / "divider.toml")
+
+    def interrupt(what: str, done: int, _: int) -> None:
+        if "splitting" in what and done > 30_000:
+            raise KeyboardInterrupt
+
+    chosen = settings(tmp_path, method="splitting")
+    with pytest.raises(KeyboardInterrupt):
+        entropy_system(system, chosen, interrupt)
+    resumed = entropy_system(system, chosen)
+    whole = entropy_system(system, settings(tmp_path / "elsewhere", method="splitting"))
+    again = entropy_system(system, chosen)
+    assert resumed.components == whole.components == again.components
+    assert 0 < resumed.n_simulated < whole.n_simulated - 30_000
+    assert again.n_simulated == 0
+
+
+def test_another_api_is_another_question(tmp_path: Path, write: Write) -> None:
+    text = (EXAMPLES / "divider.toml").read_text()
+    chosen = settings(tmp_path, method="splitting")
+    first = entropy_system(load_system(write("s.toml", text)), chosen)
+    second = entropy_system(
+        load_system(write("s.toml", text.replace("[1.6, 3]", "[1.2, 3]"))), chosen
+    )
+    assert second.n_simulated > 10_000
+    assert second.total.value > first.total.value
+
+
+def test_monte_carlo_grows_to_a_precision(tmp_path: Path) -> None:
+    system = load_system(EXAMPLES / "divider.toml")
+    found = entropy_system(system, settings(tmp_path, precision=0.1))
+    low, high = found.total.interval
+    assert found.total.method == "monte-carlo"
+    assert (high - low) / 2.0 <= 0.1
+    assert 2_000 < found.total.counts[0].n_samples < 8_000
+    capped = entropy_system(system, settings(tmp_path, precision=0.01, max_simulations=3_000))
+    assert capped.total.counts[0].n_samples == 3_000
+    assert "max-simulations = 3000" in capped.total.warnings[0]
+
+
+def test_an_impossible_event_has_an_upper_bound(tmp_path: Path, write: Write) -> None:
+    """A divider whose output exceeds its input."""
+    text = (EXAMPLES / "divider.toml").read_text().replace("[4, 5]", "[2, 2]").replace("1.6", "2.5")
+    system = load_system(write("s.toml", text))
+    found = entropy_system(system, settings(tmp_path, max_simulations=100_000))
+    low, high = found.total.interval
+    answer = entropy_answer(system, found, 0)
+    assert (found.total.value, low) == (-math.inf, -math.inf)
+    assert -15.0 < high < -6.9
+    assert answer["log_volume"] is None
+    assert answer["warnings"]
+    json.dumps(answer, allow_nan=False)
+
+
+def test_splitting_needs_a_parameter(tmp_path: Path, write: Write) -> None:
+    fixed = 'netlist = "resistor_divider"\ntheta = {r1 = 1e3, r2 = 1e3}'
+    text = (EXAMPLES / "divider.toml").read_text().replace('netlist = "resistor_divider"', fixed)
+    with pytest.raises(InputError, match="no free parameter"):
+        entropy_system(load_system(write("s.toml", text)), settings(tmp_path, method="splitting"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"), [({"precision": 0.0}, "precision"), ({"max_simulations": 0}, "max-sim")]
+)
+def test_settings_out_of_range(tmp_path: Path, wrong: dict[str, float], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        settings(tmp_path, **wrong)
