@@ -1,4 +1,4 @@
-"""Estimate events of known probability over and over: do the intervals cover, and how far off is it?
+"""Estimate events of known probability over and over: how often intervals cover, how far answers are off.
 
 Writes docs/calibration.json. Toys first, the border between methods, then a divider through ngspice.
 Usage: python benchmarks/calibrate.py [N_REPEATS] [N_REPEATS_THROUGH_NGSPICE]

@@ -35,6 +35,22 @@ class Verdict(IntEnum):
         return self.name.lower()
 
 
+class Reached(IntEnum):
+    """How a verdict was reached."""
+
+    GRID = 0
+    """By the points of the sweep."""
+    BOUNDED = 1
+    """By them and a bound on the gain between them."""
+    REFINED = 2
+    """By further points, simulated where the bound alone would not do, and the bound."""
+
+    @property
+    def word(self) -> str:
+        """The name as results and tables spell it."""
+        return self.name.lower()
+
+
 @dataclass(frozen=True)
 class Witness:
     """Where a margin is attained: logical value, input [V], output [V] and sweep direction."""
@@ -56,10 +72,13 @@ class Checks:
         unsimulated.
     verdict : array of uint8, shape (n,)
         A `Verdict` for every curve.
+    reached : array of uint8, shape (n,)
+        `Reached` for every curve.
     """
 
     margin: Floats
     verdict: NDArray[np.uint8]
+    reached: NDArray[np.uint8]
 
 
 def check_curves(curves: Curves, vin: Floats, api_in: Api, api_out: Api, vdd: float) -> Checks:
@@ -104,7 +123,7 @@ def check_curves(curves: Curves, vin: Floats, api_in: Api, api_out: Api, vdd: fl
     verdict[(margin > doubt) & (cautious >= 0.0)] = Verdict.SATISFIED
     verdict[certain < -doubt] = Verdict.VIOLATED
     verdict[curves.status != Status.TRUSTED] = Verdict.UNSIMULATED
-    return Checks(margin, verdict)
+    return Checks(margin, verdict, np.full(n, Reached.GRID, dtype=np.uint8))
 
 
 def score_curves(curves: Curves, vin: Floats, api_in: Api, api_out: Api, vdd: float) -> Floats:

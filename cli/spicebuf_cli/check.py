@@ -23,6 +23,7 @@ _SIMULATOR_FAILED = 3
     help="TOML file with a table of parameters per component. [default: nominal θ]",
 )
 @options.points_option(1001)
+@options.max_gain_option
 @options.verbose_option
 @options.json_option
 @options.out_option("Also write the JSON answer to this file.")
@@ -30,6 +31,7 @@ def check(
     system: Path,
     theta: Path | None,
     points: int,
+    max_gain: float,
     verbose: bool,
     as_json: bool,
     out: Path | None,
@@ -45,7 +47,7 @@ def check(
     loaded = load_system(system)
     nominal = {component.name: component.nominal for component in loaded.components}
     values = nominal if theta is None else load_theta(theta, loaded)
-    result = check_system(loaded, values, points)
+    result = check_system(loaded, values, points, max_gain)
     answer = check_answer(loaded, result)
     write_answer(out, answer)
     if verbose:
@@ -67,8 +69,10 @@ def _print(result: "SystemCheck") -> None:
         place = ("-",) * 4
         if witness is not None:
             place = (witness.logic, volts(witness.vin), volts(witness.vout), witness.branch)
-        rows.append((part.name, part.verdict.word, volts(part.margin), *place))
-    print_table(("component", "verdict", "margin", "logic", "at input", "output", "branch"), rows)
+        rows.append((part.name, part.verdict.word, part.reached.word, volts(part.margin), *place))
+    print_table(
+        ("component", "verdict", "reached", "margin", "logic", "at input", "output", "branch"), rows
+    )
     for part in result.components:
         if part.reason:
             click.echo(f"{part.name}: {part.reason}")

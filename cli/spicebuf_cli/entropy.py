@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @options.json_option
 @options.confidence_option
 @options.max_simulations_option
+@options.max_gain_option
 @options.precision_option
 @options.banks_option()
 @options.bits_option

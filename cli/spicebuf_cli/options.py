@@ -72,6 +72,15 @@ confidence_option = click.option(
 )
 
 
+max_gain_option = click.option(
+    "--max-gain",
+    type=float,
+    default=100.0,
+    show_default=True,
+    help="Largest slope of a curve between its points, inside its API [V/V]; 0 trusts the grid.",
+)
+
+
 def points_option(default: int) -> Callable[[_Command], _Command]:
     """Add ``--points`` with a default of its own."""
     return click.option(
@@ -118,6 +127,7 @@ def settings_options(command: _Command) -> Callable[..., Any]:
         confidence: float = 0.95,
         precision: float | None = None,
         max_simulations: int = 5_000_000,
+        max_gain: float = 100.0,
         **others: Any,  # noqa: ANN401 (the command's own options)
     ) -> Any:  # noqa: ANN401
         from spicebuf.workflow import Settings  # noqa: PLC0415 (start-up time)
@@ -134,6 +144,7 @@ def settings_options(command: _Command) -> Callable[..., Any]:
             scheduler=scheduler,
             precision=precision,
             max_simulations=max_simulations,
+            max_gain=max_gain,
         )
         return command(settings=settings, **others)
 

@@ -21,6 +21,8 @@ def print_volumes(answer: dict[str, Any]) -> None:
     for part in parts:
         if part["splitting"] is not None:
             click.echo(f"{part['name']}: {_splitting(part)}")
+    for part in parts:
+        click.echo(f"{part['name']}: {_verdicts(part['bank_verdicts'])}")
     for words in answer["warnings"]:
         click.echo(f"warning: {words}")
     if any(part["n_satisfied"] == 0 and part["interval"][1] is not None for part in parts):
@@ -49,6 +51,17 @@ def _splitting(part: dict[str, Any]) -> str:
         return words + f"fails its own checks: {opinion['doubt']}"
     size = f"{opinion['effective_sample_size']:.0f}"
     return words + f"{_number(opinion['log_volume'])} {_interval(opinion)}, effective size {size}"
+
+
+def _verdicts(found: dict[str, Any]) -> str:
+    """Tell how the verdicts on a bank were reached, on one line."""
+    n = found["n_by_reach"]
+    if not n["bounded"] + n["refined"]:
+        return "verdicts on the bank by its grid points alone"
+    return (
+        f"verdicts on the bank by grid {n['grid']}, bounded {n['bounded']}, refined {n['refined']} "
+        f"(gain ≤ {found['max_gain']:g}); {found['n_changed_between_grid_points']} changed"
+    )
 
 
 def _row(part: dict[str, Any], shares: list[str], *, counted: bool) -> list[str]:

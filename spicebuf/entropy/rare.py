@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import ndtr, ndtri, stdtrit
 
 from spicebuf.entropy.events import BudgetSpentError, Floats, Judge, Meter
 from spicebuf.entropy.importance import MAX_ERRORS, SecondOpinion, second_opinion
@@ -190,9 +190,14 @@ def _opinion(meter: Meter, runs: Runs, seed: Sequence[int], number: int) -> Seco
 
 
 def _log_mean(values: Floats) -> tuple[float, float]:
-    """Return the log of the mean of estimates, and its standard error (delta method)."""
-    mean = float(values.mean())
-    return math.log(mean), float(values.std(ddof=1)) / math.sqrt(len(values)) / mean
+    """Return the log of the mean of estimates, and its standard error (delta method).
+
+    The error is that of a normal distribution that reaches as far at `MAX_ERRORS` as Student's does: a
+    spread known from a few runs only must neither reject nor outweigh the other opinion.
+    """
+    n, mean = len(values), float(values.mean())
+    wider = float(stdtrit(n - 1, ndtr(MAX_ERRORS))) / MAX_ERRORS
+    return math.log(mean), wider * float(values.std(ddof=1)) / math.sqrt(n) / mean
 
 
 def _limits(
@@ -201,18 +206,15 @@ def _limits(
     """Return the log of the probability and its limits: of the runs, and of both if they agree.
 
     The two estimates are uncorrelated, since importance sampling is unbiased whatever mixture the runs
-    led to; they are weighted by their precision, with the degrees of freedom of Welch & Satterthwaite.
+    led to; they are weighted by their precision.
     """
     if opinion is None or opinion.doubt is not None:
         return log_mean_interval(runs.satisfied, confidence)
     value, error = _log_mean(runs.satisfied)
-    share = error**2 / (error**2 + opinion.error**2)
+    # Importance sampling alone where the runs agree to the last digit, as on tiny grids.
+    share = error**2 / (error**2 + opinion.error**2) if error else 1.0
     both = share * opinion.value + (1.0 - share) * value
-    by_runs, by_opinion = ((1.0 - share) * error) ** 2, (share * opinion.error) ** 2
-    freedom = (by_runs + by_opinion) ** 2 / max(by_runs**2 / (runs.n - 1), 1e-300)
-    half = float(stdtrit(min(freedom, 1e6), 0.5 + confidence / 2.0)) * math.sqrt(
-        by_runs + by_opinion
-    )
+    half = float(ndtri(0.5 + confidence / 2.0)) * math.sqrt(share) * opinion.error
     return both, both - half, both + half
 
 

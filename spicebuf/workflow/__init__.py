@@ -4,7 +4,7 @@ from spicebuf.workflow.answers import check_answer, entropy_answer, sweep_answer
 from spicebuf.workflow.banks import SweptBank, Unsimulated, sweep_system
 from spicebuf.workflow.checks import ComponentCheck, SystemCheck, check_system
 from spicebuf.workflow.decks import decks_of, words_for_unsimulated
-from spicebuf.workflow.entropies import SystemEntropy, check_bank, entropy_system, log_volume
+from spicebuf.workflow.entropies import Settled, SystemEntropy, check_bank, entropy_system
 from spicebuf.workflow.run import Run, run_system
 from spicebuf.workflow.settings import METHODS, Progress, Settings
 
@@ -14,6 +14,7 @@ __all__ = [
     "Progress",
     "Run",
     "Settings",
+    "Settled",
     "SweptBank",
     "SystemCheck",
     "SystemEntropy",
@@ -24,7 +25,6 @@ __all__ = [
     "decks_of",
     "entropy_answer",
     "entropy_system",
-    "log_volume",
     "run_system",
     "sweep_answer",
     "sweep_system",

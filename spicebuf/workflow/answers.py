@@ -8,7 +8,7 @@ from spicebuf.entropy import LogVolume, SecondOpinion
 from spicebuf.system import System
 from spicebuf.workflow.banks import SweptBank, Unsimulated
 from spicebuf.workflow.checks import ComponentCheck, SystemCheck
-from spicebuf.workflow.entropies import SystemEntropy
+from spicebuf.workflow.entropies import Settled, SystemEntropy
 
 UNITS = {"nat": 1.0, "bit": math.log(2.0)}
 """Units of log volumes, in nats."""
@@ -48,8 +48,11 @@ def entropy_answer(
             **_log_volume(part, unit),
             **_counts(part),
             "splitting": _splitting(part, unit),
+            "bank_verdicts": _settled(settled),
         }
-        for component, part in zip(system.components, result.components, strict=True)
+        for component, part, settled in zip(
+            system.components, result.components, result.settled, strict=True
+        )
     ]
     return {
         "version": spicebuf.__version__,
@@ -77,6 +80,7 @@ def _component_check(part: ComponentCheck) -> dict[str, Any]:
     return {
         "name": part.name,
         "verdict": part.verdict.word,
+        "reached": part.reached.word,
         "margin": finite(part.margin),
         "witness": None
         if witness is None
@@ -142,6 +146,14 @@ def _splitting(part: LogVolume, unit: str) -> dict[str, Any] | None:
         "n_clusters": found.n_clusters,
         "n_clusters_by_run": list(found.clusters),
         "importance_sampling": _opinion(found.opinion, part.confidence, scale),
+    }
+
+
+def _settled(settled: Settled) -> dict[str, Any]:
+    return {
+        "max_gain": settled.max_gain,
+        "n_changed_between_grid_points": settled.n_changed,
+        "n_by_reach": {reach.word: n for reach, n in settled.n_by_reach.items()},
     }
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spicebuf.api import noise_margins
-from spicebuf.check import Verdict, Witness, check_curves, find_witness
+from spicebuf.check import Reached, Verdict, Witness, check_curves, find_witness
 from spicebuf.deck import bench
 from spicebuf.ngspice import Status, gist
 from spicebuf.pools import Pool
+from spicebuf.refine import MAX_GAIN, refine, require_gain
 from spicebuf.sweep import simulators, sweep
 from spicebuf.system import System
 from spicebuf.workflow.settings import require_points
@@ -19,11 +20,12 @@ from spicebuf.workflow.settings import require_points
 class ComponentCheck:
     """Verdict on one θ of one component; margin [V] and witness are None where unsimulated.
 
-    `words` is what ngspice printed.
+    `reached` tells how the verdict was reached, `words` is what ngspice printed.
     """
 
     name: str
     verdict: Verdict
+    reached: Reached
     margin: float | None
     witness: Witness | None
     reason: str | None
@@ -50,7 +52,10 @@ class SystemCheck:
 
 
 def check_system(
-    system: System, theta: Mapping[str, Mapping[str, float]], n_points: int
+    system: System,
+    theta: Mapping[str, Mapping[str, float]],
+    n_points: int,
+    max_gain: float = MAX_GAIN,
 ) -> SystemCheck:
     """Check one θ per component.
 
@@ -61,12 +66,15 @@ def check_system(
         Complete; see `Component.nominal` and `load_theta`.
     n_points : int
         Input voltages of a curve, ≥ 2.
+    max_gain : float
+        See `refine`.
     """
+    require_gain(max_gain)
     require_points(n_points)
     system.require_sets()
     with simulators(1) as pool:
         parts = tuple(
-            _check_component(system, k, theta[component.name], n_points, pool)
+            _check_component(system, k, theta[component.name], n_points, max_gain, pool)
             for k, component in enumerate(system.components)
         )
     margins = noise_margins(system.apis[0], system.apis[-1], system.vdd)
@@ -74,20 +82,30 @@ def check_system(
 
 
 def _check_component(
-    system: System, index: int, theta: Mapping[str, float], n_points: int, pool: Pool
+    system: System,
+    index: int,
+    theta: Mapping[str, float],
+    n_points: int,
+    max_gain: float,
+    pool: Pool,
 ) -> ComponentCheck:
     component = system.components[index]
     # A θ file may give parameters that the system file fixes: here all are columns.
     everything = replace(component, fixed={}, priors=component.template.priors)
     on = bench(everything, system.vdd, system.temperature, n_points)
-    curves = sweep(on, np.array([[theta[name] for name in on.thetas]]), pool, keep_words=True)
+    values = np.array([[theta[name] for name in on.thetas]])
+    curves = sweep(on, values, pool, keep_words=True)
     api_in, api_out = system.apis[index], system.apis[index + 1]
     checks = check_curves(curves, on.vin, api_in, api_out, system.vdd)
+    checks = refine(on, values, curves, checks, (api_in, api_out), max_gain, pool)
     status, words = Status(curves.status[0]), curves.words.get(0, "")
     if status is not Status.TRUSTED:
         complaint = gist(words)
         reason = f"{status.meaning}: {complaint}" if complaint else status.meaning
-        return ComponentCheck(component.name, Verdict.UNSIMULATED, None, None, reason, theta, words)
+        lost = Verdict.UNSIMULATED, Reached.GRID
+        return ComponentCheck(component.name, *lost, None, None, reason, theta, words)
     witness = find_witness(curves.vout[0], on.vin, api_in, api_out, on.branches, system.vdd)
-    verdict, margin = Verdict(checks.verdict[0]), float(checks.margin[0])
-    return ComponentCheck(component.name, verdict, margin, witness, None, theta, words)
+    verdict, reached = Verdict(checks.verdict[0]), Reached(checks.reached[0])
+    margin = None if verdict is Verdict.UNSIMULATED else float(checks.margin[0])
+    reason = None if margin is not None else "ngspice gave no answer between two grid points"
+    return ComponentCheck(component.name, verdict, reached, margin, witness, reason, theta, words)

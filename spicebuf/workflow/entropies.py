@@ -1,11 +1,11 @@
 """Banks × APIs → log volumes; where they are too small for a bank, rare events."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spicebuf.check import Checks, Verdict, check_curves
+from spicebuf.check import Checks, Reached, Verdict
 from spicebuf.entropy import (
     ENUMERATION,
     SPLITTING,
@@ -18,13 +18,12 @@ from spicebuf.entropy import (
     total,
 )
 from spicebuf.journal import open_journal
-from spicebuf.pools import Pool
 from spicebuf.simulate import Curves
 from spicebuf.source import stream_number
 from spicebuf.sweep import ngspice_version, simulators
 from spicebuf.system import System, file_stem
 from spicebuf.workflow.banks import SweptBank, require_sources, sweep_component
-from spicebuf.workflow.events import event_of, judge_of
+from spicebuf.workflow.events import Event, Lab, check_grid, climbing, event_of, judge_of, settle
 from spicebuf.workflow.settings import AUTO, PRECISION, Progress, Settings, silent
 
 RARE = 1e-3
@@ -35,15 +34,36 @@ _GROWTH = 16.0
 
 
 @dataclass(frozen=True)
+class Settled:
+    """How the verdicts on a bank were reached.
+
+    Attributes
+    ----------
+    max_gain : float
+        Slope of a curve inside its input API that they allow for [V/V]; 0 trusts the grid.
+    n_by_reach : mapping of Reached to int
+        θ by how their verdict was reached.
+    n_changed : int
+        θ whose verdict is another one than that of the grid alone.
+    """
+
+    max_gain: float
+    n_by_reach: Mapping[Reached, int]
+    n_changed: int
+
+
+@dataclass(frozen=True)
 class SystemEntropy:
     """Log volumes of the components and of the chain, and the banks that they were counted in.
 
-    `n_simulated` is the number of θ that were simulated now, not found in banks or journals.
+    `settled` tells how the verdicts on each bank were reached; `n_simulated` is the number of θ that were
+    simulated now, not found in banks or journals.
     """
 
     components: tuple[LogVolume, ...]
     total: LogVolume
     banks: tuple[SweptBank, ...]
+    settled: tuple[Settled, ...]
     n_simulated: int
 
 
@@ -58,67 +78,77 @@ def entropy_system(
     require_sources(system, settings)
     with simulators(settings.n_workers, settings.scheduler) as pool:
         version = ngspice_version(pool)
-        found = [
-            _component(system, k, settings, version, pool, on_progress)
-            for k in range(len(system.components))
-        ]
-    volumes, banks, n_simulated = zip(*found, strict=True)
-    return SystemEntropy(volumes, total(volumes), banks, sum(n_simulated))
+        found = []
+        for k, component in enumerate(system.components):
+            with open_journal(settings.banks / f"{file_stem(component.name)}.journal") as journal:
+                lab = Lab(pool, version, journal, settings.max_gain)
+                found.append(_component(system, k, settings, lab, on_progress))
+    volumes, banks, settled, n_simulated = zip(*found, strict=True)
+    return SystemEntropy(volumes, total(volumes), banks, settled, sum(n_simulated))
 
 
-def log_volume(system: System, index: int, swept: SweptBank, confidence: float) -> LogVolume:
-    """Count the log volume of component number `index` in its bank: no simulation."""
+def count_bank(event: Event, swept: SweptBank, lab: Lab) -> tuple[Counts, Settled]:
+    """Count the θ of a bank by their verdicts, and tell how those were reached."""
     n_by_verdict = np.zeros(len(Verdict), dtype=np.int64)
-    for _, checks in check_bank(system, index, swept):
+    n_by_reach = np.zeros(len(Reached), dtype=np.int64)
+    n_changed = first = 0
+    for curves in swept.bank.read(swept.n):
+        rows = range(first, first + len(curves.status))
+        grid = check_grid(event, curves)
+        checks = settle(event, swept.bank.theta(rows), curves, grid, lab)
         n_by_verdict += np.bincount(checks.verdict, minlength=len(Verdict))
+        n_by_reach += np.bincount(checks.reached, minlength=len(Reached))
+        n_changed += int(np.count_nonzero(checks.verdict != grid.verdict))
+        first = rows.stop
     counts = Counts(
         n_samples=swept.n,
         n_satisfied=int(n_by_verdict[Verdict.SATISFIED]),
         n_borderline=int(n_by_verdict[Verdict.BORDERLINE]),
         n_unsimulated=int(n_by_verdict[Verdict.UNSIMULATED]),
     )
-    seed = swept.bank.source.seed
-    if seed is None:
-        return from_enumeration(counts, confidence)
-    return from_sample(counts, confidence, seed)
+    by_reach = {reach: int(n_by_reach[reach]) for reach in Reached}
+    return counts, Settled(lab.max_gain, by_reach, n_changed)
 
 
 def check_bank(system: System, index: int, swept: SweptBank) -> Iterator[tuple[Curves, Checks]]:
-    """Check the bank of component number `index`; yield curves and answers, block by block."""
-    api_in, api_out = system.apis[index], system.apis[index + 1]
-    vin = swept.bank.bench.vin
+    """Check the bank of component number `index` by its grid; yield curves and answers, by block."""
+    event = event_of(system, index, swept.bank.bench)
     for curves in swept.bank.read(swept.n):
-        yield curves, check_curves(curves, vin, api_in, api_out, system.vdd)
+        yield curves, check_grid(event, curves)
 
 
 def _component(
-    system: System,
-    index: int,
-    settings: Settings,
-    version: str,
-    pool: Pool,
-    on_progress: Progress,
-) -> tuple[LogVolume, SweptBank, int]:
-    """Return the log volume of a component, its bank, and how many θ were simulated."""
+    system: System, index: int, settings: Settings, lab: Lab, on_progress: Progress
+) -> tuple[LogVolume, SweptBank, Settled, int]:
+    """Return the log volume of a component, its bank, its verdicts, and how many θ were simulated."""
     component = system.components[index]
-    swept = sweep_component(system, component, settings, version, pool, on_progress)
-    volume = log_volume(system, index, swept, settings.confidence)
-    n_simulated = swept.n_simulated
-    while _too_wide(volume, settings) and not _is_rare(volume, settings):
-        larger = replace(settings, n_samples=_larger(volume, settings))
-        if larger.n_samples <= swept.n:
+    version, pool, n_simulated = lab.ngspice_version, lab.pool, 0
+    chosen = settings
+    while True:
+        swept = sweep_component(system, component, chosen, version, pool, on_progress)
+        n_simulated += swept.n_simulated
+        event = event_of(system, index, swept.bank.bench)
+        counts, settled = count_bank(event, swept, lab)
+        volume = _volume(counts, swept, settings.confidence)
+        if _is_rare(volume, settings):
+            volume, n_more = _split(climbing(event), settings, lab, on_progress)
+            return volume, swept, settled, n_simulated + n_more
+        if not _too_wide(volume, settings):
+            return volume, swept, settled, n_simulated
+        chosen = replace(settings, n_samples=_larger(volume, settings))
+        if chosen.n_samples <= swept.n:
             words = (
                 f"stopped at {swept.n} samples, before a precision of {settings.precision:g} nat: "
                 f"max-simulations = {settings.max_simulations}"
             )
-            return replace(volume, warnings=(words,)), swept, n_simulated
-        swept = sweep_component(system, component, larger, version, pool, on_progress)
-        volume = log_volume(system, index, swept, settings.confidence)
-        n_simulated += swept.n_simulated
-    if _is_rare(volume, settings):
-        volume, n_more = _split(system, index, swept, settings, version, pool, on_progress)
-        n_simulated += n_more
-    return volume, swept, n_simulated
+            return replace(volume, warnings=(words,)), swept, settled, n_simulated
+
+
+def _volume(counts: Counts, swept: SweptBank, confidence: float) -> LogVolume:
+    seed = swept.bank.source.seed
+    if seed is None:
+        return from_enumeration(counts, confidence)
+    return from_sample(counts, confidence, seed)
 
 
 def _is_rare(volume: LogVolume, settings: Settings) -> bool:
@@ -145,31 +175,23 @@ def _larger(volume: LogVolume, settings: Settings) -> int:
 
 
 def _split(
-    system: System,
-    index: int,
-    swept: SweptBank,
-    settings: Settings,
-    version: str,
-    pool: Pool,
-    on_progress: Progress,
+    event: Event, settings: Settings, lab: Lab, on_progress: Progress
 ) -> tuple[LogVolume, int]:
     """Estimate a rare component by splitting; return its log volume and the θ simulated."""
-    component = system.components[index]
-    event = event_of(system, index, swept.bank.bench)
-    effort = Effort(settings.precision or PRECISION, settings.confidence, settings.max_simulations)
+    name = event.component.name
+    precision = settings.precision or PRECISION
+    effort = Effort(precision, settings.confidence, settings.max_simulations)
     n_simulated = 0
 
     def simulated(n: int) -> None:
         nonlocal n_simulated
         n_simulated += n
 
-    seed = (settings.seed, stream_number(component.name))
-    with open_journal(settings.banks / f"{file_stem(component.name)}.journal") as journal:
-        volume = estimate(
-            judge_of(event, version, pool, journal, simulated),
-            event.d,
-            seed,
-            effort,
-            lambda n: on_progress(f"{component.name}, splitting", n, 0),
-        )
+    volume = estimate(
+        judge_of(event, lab, simulated),
+        event.d,
+        (settings.seed, stream_number(name)),
+        effort,
+        lambda n: on_progress(f"{name}, splitting", n, 0),
+    )
     return volume, n_simulated

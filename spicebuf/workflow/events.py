@@ -6,18 +6,41 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spicebuf.api import Api
 from spicebuf.bank import bench_key
-from spicebuf.check import Verdict, check_curves, score_curves
+from spicebuf.check import Checks, Floats, Verdict, check_curves, score_curves
 from spicebuf.deck import Bench, Stretch
 from spicebuf.entropy import Judge, Judged
 from spicebuf.journal import Journal
 from spicebuf.pools import Pool
 from spicebuf.prior import from_latent
+from spicebuf.refine import refine
+from spicebuf.simulate import Curves
 from spicebuf.sweep import sweep
 from spicebuf.system import Component, System
+
+# Levels need no exact scores, and what satisfies is refined: a coarse grid serves to climb.
+_COARSER = 4.0
+
+
+@dataclass(frozen=True)
+class Lab:
+    """Where questions about θ are answered, and where answers are kept.
+
+    Attributes
+    ----------
+    pool : Pool
+    ngspice_version : str
+    journal : Journal
+    max_gain : float
+        See `refine`.
+    """
+
+    pool: Pool
+    ngspice_version: str
+    journal: Journal
+    max_gain: float
 
 
 @dataclass(frozen=True)
@@ -34,19 +57,34 @@ class Event:
         """Number of parameters."""
         return len(self.bench.thetas)
 
+    def about(self, lab: Lab) -> bytes:
+        """Return all that the answer for a θ depends on."""
+        sets = [
+            {logic: str(voltages) for logic, voltages in api.sets.items()}
+            for api in (self.api_in, self.api_out)
+        ]
+        bench = bench_key(self.bench, lab.ngspice_version)
+        return json.dumps([bench, sets, lab.max_gain], sort_keys=True).encode()
+
 
 def event_of(system: System, index: int, on: Bench) -> Event:
-    """Return component number `index` as an event, with the voltages of its input API alone.
+    """Return component number `index` as an event, on the bench of its bank."""
+    return Event(system.components[index], on, system.apis[index], system.apis[index + 1])
 
-    The steps are at most those of `on`, and end on the edges. A circuit with feedback remembers where its
-    input came from: it is swept from rail to rail.
+
+def climbing(event: Event) -> Event:
+    """Return the same event on a bench that asks for the voltages of the input API alone, in wide steps.
+
+    They end on the edges. A circuit with feedback remembers where its input came from: it is swept from
+    rail to rail.
     """
-    api_in = system.apis[index]
-    if not on.feedback:
-        step = on.vdd / (on.n_points - 1)
-        intervals = sorted(i for voltages in api_in.sets.values() for i in voltages.intervals)
-        on = replace(on, stretches=tuple(_stretch(low, high, step) for low, high in intervals))
-    return Event(system.components[index], on, api_in, system.apis[index + 1])
+    on = event.bench
+    if on.feedback:
+        return event
+    step = _COARSER * on.vdd / (on.n_points - 1)
+    intervals = sorted(i for voltages in event.api_in.sets.values() for i in voltages.intervals)
+    stretches = tuple(_stretch(low, high, step) for low, high in intervals)
+    return replace(event, bench=replace(on, stretches=stretches))
 
 
 def _stretch(low: float, high: float, step: float) -> Stretch:
@@ -54,54 +92,52 @@ def _stretch(low: float, high: float, step: float) -> Stretch:
     return Stretch(low, high, 1 + math.ceil((high - low) / step - 1e-9))
 
 
-def judge_of(
-    event: Event,
-    ngspice_version: str,
-    pool: Pool,
-    journal: Journal,
-    on_simulated: Callable[[int], None],
-) -> Judge:
+def check_grid(event: Event, curves: Curves) -> Checks:
+    """Check curves on the event's bench by their points alone."""
+    return check_curves(curves, event.bench.vin, event.api_in, event.api_out, event.bench.vdd)
+
+
+def settle(event: Event, theta: Floats, curves: Curves, checks: Checks, lab: Lab) -> Checks:
+    """Refine checks of the curves of `theta` between their points, or recall how it ended."""
+    on, apis = event.bench, (event.api_in, event.api_out)
+    question = b"settle" + event.about(lab) + theta.tobytes()
+    answer = lab.journal.recall(question)
+    if answer is None:
+        settled = refine(on, theta, curves, checks, apis, lab.max_gain, lab.pool)
+        if settled is checks:
+            return checks
+        lab.journal.keep(question, vars(settled))
+        return settled
+    return Checks(**answer)
+
+
+def judge_of(event: Event, lab: Lab, on_simulated: Callable[[int], None]) -> Judge:
     """Return the judge of an event: latent points → θ → curves → verdicts, each batch only once ever.
 
     `on_simulated` is called with the number of θ that had to be simulated.
     """
     priors = list(event.component.priors.values())
-    about = json.dumps(
-        {
-            "bench": bench_key(event.bench, ngspice_version),
-            "apis": [
-                {logic: str(voltages) for logic, voltages in api.sets.items()}
-                for api in (event.api_in, event.api_out)
-            ],
-        },
-        sort_keys=True,
-    ).encode()
+    on, about = event.bench, event.about(lab)
 
-    def judge(z: NDArray[np.float64]) -> Judged:
+    def judge(z: Floats) -> Judged:
         theta = from_latent(priors, z)
-        question = about + theta.tobytes()
-        answer = journal.recall(question)
+        question = b"judge" + about + theta.tobytes()
+        answer = lab.journal.recall(question)
         if answer is None:
-            answer = _simulate(event, theta, pool)
-            journal.keep(question, answer)
+            curves = sweep(on, theta, lab.pool)
+            apis = (event.api_in, event.api_out)
+            checks = check_grid(event, curves)
+            checks = refine(on, theta, curves, checks, apis, lab.max_gain, lab.pool)
+            score = score_curves(curves, on.vin, *apis, on.vdd)
+            answer = {"score": score, "verdict": checks.verdict}
+            lab.journal.keep(question, answer)
             on_simulated(len(theta))
         verdict = answer["verdict"]
         return Judged(
-            score=np.asarray(answer["score"], dtype=np.float64),
+            # A point that only refinement found unsimulated leads nowhere either.
+            score=np.where(verdict == Verdict.UNSIMULATED, -np.inf, answer["score"]),
             satisfied=verdict == Verdict.SATISFIED,
             possible=verdict != Verdict.VIOLATED,
         )
 
     return judge
-
-
-def _simulate(
-    event: Event, theta: NDArray[np.float64], pool: Pool
-) -> dict[str, NDArray[np.float64] | NDArray[np.uint8]]:
-    on = event.bench
-    curves = sweep(on, theta, pool)
-    about = (on.vin, event.api_in, event.api_out, on.vdd)
-    return {
-        "score": score_curves(curves, *about),
-        "verdict": check_curves(curves, *about).verdict,
-    }

@@ -52,7 +52,7 @@ def run_system(
     """
     _prepare(folder)
     nominal = {component.name: component.nominal for component in system.components}
-    checked = check_system(system, nominal, settings.n_points)
+    checked = check_system(system, nominal, settings.n_points, settings.max_gain)
     entropy = entropy_system(system, settings, on_progress)
     answer = _answer(system, settings, folder, checked, entropy, unit)
     try:
@@ -117,6 +117,7 @@ def _answer(
             "method": settings.method,
             "precision_nat": settings.precision,
             "max_simulations": settings.max_simulations,
+            "max_gain": settings.max_gain,
             "batch": settings.batch,
         },
         "system": {

@@ -13,6 +13,7 @@ from spicebuf.entropy import (
     require_precision,
 )
 from spicebuf.errors import InputError
+from spicebuf.refine import MAX_GAIN, require_gain
 
 AUTO = "auto"
 MAX_SAMPLES = 100_000_000
@@ -58,6 +59,9 @@ class Settings:
         `n_samples`, splitting stops at `PRECISION`.
     max_simulations : int
         θ per component at most, whatever the precision, ≥ 1.
+    max_gain : float
+        Largest |slope| of a curve inside its input API [V/V], for verdicts between grid points; 0 trusts
+        the grid.
     """
 
     n_samples: int = 20_000
@@ -71,6 +75,7 @@ class Settings:
     scheduler: str | None = None
     precision: float | None = None
     max_simulations: int = 5_000_000
+    max_gain: float = MAX_GAIN
 
     def __post_init__(self) -> None:
         """Refuse settings out of range."""
@@ -80,6 +85,7 @@ class Settings:
         require_between("workers", self.n_workers, 1)
         require_confidence(self.confidence)
         require_between("max-simulations", self.max_simulations, 1)
+        require_gain(self.max_gain)
         if self.precision is not None:
             require_precision(self.precision)
         if self.batch is not None:

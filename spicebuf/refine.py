@@ -1,0 +1,242 @@
+"""Between the grid points: simulate where a curve could still hide a violation.
+
+Samples say nothing about what lies between them: a comparator with two thresholds close together makes
+a pulse that fits between two points, with flat samples on either side, so that slopes do not show it
+either. What excludes it is a bound on the gain: between two samples at distance h, a curve whose slope
+never exceeds g stays below the tent (y₀ + y₁ + g h)/2, and likewise above. Where a tent leaves the API,
+that stretch is simulated in smaller steps, for those θ alone, until no tent does.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spicebuf.api import Api
+from spicebuf.check import Checks, Floats, Reached, Verdict
+from spicebuf.deck import Bench, Stretch, accuracy
+from spicebuf.errors import InputError
+from spicebuf.ngspice import Status
+from spicebuf.pools import Pool
+from spicebuf.simulate import Curves
+from spicebuf.sweep import sweep
+
+MAX_GAIN = 100.0
+"""Slope of a transfer curve inside its APIs that is allowed for unless another is stated [V/V]."""
+
+_MAX_ROUNDS = 5
+_MOST_STEPS = 64
+# Stretches of different θ are cut at such parts of an interval, so that they can share decks.
+_PARTS = 8
+# A curve that is seen to be steeper than the bound is taken to be up to twice as steep as seen.
+_STEEPER = 2.0
+_SAME_VOLTAGE = 1e-9
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Samples of some θ on a part of one input interval, and where their outputs must stay.
+
+    Attributes
+    ----------
+    rows : array of int, shape (n,)
+    vin : array of float, shape (m,)
+        Ascending [V]; the first and last may lie just outside the interval.
+    vout : array of float, shape (n, m)
+        [V]
+    inside : (float, float)
+        The input interval [V].
+    low, high : array of float, shape (n,)
+        Edges of the output interval that suits each θ best [V].
+    """
+
+    rows: NDArray[np.int64]
+    vin: Floats
+    vout: Floats
+    inside: tuple[float, float]
+    low: Floats
+    high: Floats
+
+
+def refine(
+    on: Bench,
+    theta: Floats,
+    curves: Curves,
+    checks: Checks,
+    apis: tuple[Api, Api],
+    max_gain: float,
+    pool: Pool,
+) -> Checks:
+    """Settle what a grid leaves open, for all x in the input API and not for the grid points alone.
+
+    Only θ that are not certainly violated are looked at. Circuits with feedback may jump, which no gain
+    bounds: their answers remain those of the grid.
+
+    Parameters
+    ----------
+    on : Bench
+        That `curves` come from.
+    theta : array of float, shape (n, len(on.thetas))
+    curves, checks : Curves, Checks
+        Of these θ on the grid.
+    apis : (Api, Api)
+        At the input and at the output.
+    max_gain : float
+        Largest |slope| of a curve inside the input API [V/V]; 0 trusts the grid.
+    pool : Pool
+
+    Returns
+    -------
+    Checks
+        Borderline are θ within the accuracy of an edge, and those that the smallest step leaves open.
+    """
+    require_gain(max_gain)
+    open_rows = np.isin(checks.verdict, (Verdict.SATISFIED, Verdict.BORDERLINE))
+    if on.feedback or max_gain == 0.0 or not open_rows.any():
+        return checks
+    margin, verdict = checks.margin.copy(), checks.verdict.copy()
+    reached = checks.reached.copy()
+    rows = np.flatnonzero(open_rows)
+    # Satisfied until a sample or a tent says otherwise.
+    verdict[rows], reached[rows], margin[rows] = Verdict.SATISFIED, Reached.BOUNDED, np.inf
+    found = Checks(margin, verdict, reached)
+    waiting = deque((piece, 0) for piece in _pieces(on, curves, rows, apis, pool, theta, found))
+    while waiting:
+        piece, n_rounds = waiting.popleft()
+        for finer in _examine(piece, on, theta, max_gain, n_rounds, found, pool):
+            waiting.append((finer, n_rounds + 1))
+    return found
+
+
+def require_gain(max_gain: float) -> None:
+    """Raise InputError if `max_gain` bounds nothing."""
+    if not 0.0 <= max_gain <= 1e6:  # noqa: PLR2004 (steps would be below the accuracy)
+        raise InputError(
+            f"max-gain = {max_gain:g} must be between 0 (trust the grid) and 1e6 volts per volt"
+        )
+
+
+def _pieces(
+    on: Bench,
+    curves: Curves,
+    rows: NDArray[np.int64],
+    apis: tuple[Api, Api],
+    pool: Pool,
+    theta: Floats,
+    found: Checks,
+) -> Iterator[_Piece]:
+    """Cut the curves into the intervals of the input API, edges that are off the grid simulated."""
+    api_in, api_out = apis
+    same = _SAME_VOLTAGE * max(1.0, on.vdd)
+    vin = on.vin
+    for logic, voltages in api_in.sets.items():
+        edges = np.array(api_out.sets[logic].binding_edges(on.vdd))
+        for low, high in voltages.intervals:
+            place = np.flatnonzero((vin >= low - same) & (vin <= high + same))
+            x, y = vin[place], curves.vout[rows][:, 0, place].astype(np.float64)
+            ends = [e for e in dict.fromkeys((low, high)) if not np.any(np.abs(x - e) <= same)]
+            for end in ends:
+                extra = _simulate(on, theta, rows, Stretch(end, end, 1), pool, found)
+                at = int(np.searchsorted(x, end))
+                x, y = np.insert(x, at, end), np.insert(y, [at], extra, axis=1)
+            fits = np.minimum(
+                y.min(axis=1)[:, np.newaxis] - edges[:, 0],
+                edges[:, 1] - y.max(axis=1)[:, np.newaxis],
+            )
+            best = edges[fits.argmax(axis=1)]
+            yield _Piece(rows, x, y, (low, high), best[:, 0], best[:, 1])
+
+
+def _examine(
+    piece: _Piece,
+    on: Bench,
+    theta: Floats,
+    max_gain: float,
+    n_rounds: int,
+    found: Checks,
+    pool: Pool,
+) -> Iterator[_Piece]:
+    """Write down what the samples of a piece say; yield finer pieces where tents leave the API."""
+    low, high = piece.low[:, np.newaxis], piece.high[:, np.newaxis]
+    room = np.minimum(piece.vout - low, high - piece.vout)
+    _lower(found, piece.rows, room.min(axis=1), accuracy(on.vdd), refined=n_rounds > 0)
+    step = np.diff(piece.vin)
+    rise = np.abs(np.diff(piece.vout, axis=1))
+    gain = np.maximum(max_gain, _STEEPER * rise / np.maximum(step, 1e-300))
+    # How far the tent rises above the higher of its samples, or falls below the lower.
+    peak = (gain * step - rise) / 2.0
+    least = np.minimum(room[:, :-1], room[:, 1:])
+    hidden = peak > least
+    undecided = found.verdict[piece.rows] == Verdict.SATISFIED
+    doubtful = np.flatnonzero(hidden.any(axis=1) & undecided)
+    if not len(doubtful):
+        return
+    if n_rounds == _MAX_ROUNDS:
+        found.verdict[piece.rows[doubtful]] = Verdict.BORDERLINE
+        return
+    factor = np.where(hidden, gain * step / (2.0 * np.maximum(least, 1e-300)), 1.0)[doubtful]
+    steps = 2.0 ** np.ceil(np.log2(np.clip(factor.max(axis=1), 2.0, _MOST_STEPS)))
+    for (first, last, n_steps), some in _shares(hidden[doubtful], steps):
+        chosen = doubtful[some]
+        rows = piece.rows[chosen]
+        finest = float(step[first : last + 1].min())
+        span = float(piece.vin[last + 1] - piece.vin[first])
+        n_points = 1 + int(np.ceil(span / finest * n_steps - 1e-6))
+        stretch = Stretch(float(piece.vin[first]), float(piece.vin[last + 1]), n_points)
+        found.reached[rows] = Reached.REFINED
+        vout = _simulate(on, theta, rows, stretch, pool, found)
+        yield replace(
+            piece,
+            rows=rows,
+            vin=stretch.vin(),
+            vout=vout,
+            low=piece.low[chosen],
+            high=piece.high[chosen],
+        )
+
+
+def _shares(
+    hidden: NDArray[np.bool_], steps: Floats
+) -> Iterator[tuple[tuple[int, int, int], NDArray[np.int64]]]:
+    """Group θ by the stretch that they need, first and last segment, and by the steps in each."""
+    m = hidden.shape[1]
+    part = max(1, m // _PARTS)
+    first = hidden.argmax(axis=1) // part * part
+    last = np.minimum(m - 1, ((m - 1 - hidden[:, ::-1].argmax(axis=1)) // part + 1) * part - 1)
+    keys = np.stack([first, last, steps.astype(np.int64)], axis=1)
+    distinct, which = np.unique(keys, axis=0, return_inverse=True)
+    for number, (a, b, n_steps) in enumerate(distinct.tolist()):
+        yield (a, b, n_steps), np.flatnonzero(which.ravel() == number)
+
+
+def _simulate(
+    on: Bench,
+    theta: Floats,
+    rows: NDArray[np.int64],
+    stretch: Stretch,
+    pool: Pool,
+    found: Checks,
+) -> Floats:
+    """Return the outputs on a stretch, shape (len(rows), n_points); those without are unsimulated."""
+    curves = sweep(replace(on, stretches=(stretch,)), theta[rows], pool)
+    lost = curves.status != Status.TRUSTED
+    found.verdict[rows[lost]] = Verdict.UNSIMULATED
+    found.margin[rows[lost]] = np.nan
+    # Where nothing is known nothing is refined: any value inside will do.
+    return np.where(lost[:, np.newaxis], 0.0, curves.vout[:, 0])
+
+
+def _lower(
+    found: Checks, rows: NDArray[np.int64], margin: Floats, doubt: float, *, refined: bool
+) -> None:
+    """Take the margins of new samples into what is known."""
+    known = found.verdict[rows] != Verdict.UNSIMULATED
+    rows, margin = rows[known], margin[known]
+    found.margin[rows] = np.minimum(found.margin[rows], margin)
+    found.verdict[rows[margin <= doubt]] = Verdict.BORDERLINE
+    violated = rows[found.margin[rows] < -doubt]
+    found.verdict[violated] = Verdict.VIOLATED
+    if refined:
+        found.reached[violated] = Reached.REFINED
