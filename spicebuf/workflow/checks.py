@@ -106,6 +106,8 @@ def _check_component(
         return ComponentCheck(component.name, *lost, None, None, reason, theta, words)
     witness = find_witness(curves.vout[0], on.vin, api_in, api_out, on.branches, system.vdd)
     verdict, reached = Verdict(checks.verdict[0]), Reached(checks.reached[0])
-    margin = None if verdict is Verdict.UNSIMULATED else float(checks.margin[0])
-    reason = None if margin is not None else "ngspice gave no answer between two grid points"
-    return ComponentCheck(component.name, verdict, reached, margin, witness, reason, theta, words)
+    if verdict is Verdict.UNSIMULATED:
+        why = "ngspice gave no trustworthy answer between two grid points"
+        return ComponentCheck(component.name, verdict, reached, None, None, why, theta, words)
+    margin = float(checks.margin[0])
+    return ComponentCheck(component.name, verdict, reached, margin, witness, None, theta, words)
