@@ -92,6 +92,15 @@ def test_every_pulse_within_its_bound_is_judged_right(settle: Settle) -> None:
     assert (settled.reached[grid.verdict == Verdict.VIOLATED] == Reached.GRID).all()
 
 
+def test_a_bound_that_just_holds_finds_every_pulse(settle: Settle) -> None:
+    """Each with its own greatest slope as the bound: no pulse that is too high slips through."""
+    rng = np.random.default_rng(1)
+    for width in 10.0 ** rng.uniform(-2.5, -0.7, 60):
+        height = rng.uniform(0.55, 1.0)
+        _, settled = settle([height, width, rng.uniform(0.1, 2.9)], STEEPEST * height / width)
+        assert settled.verdict[0] == Verdict.VIOLATED
+
+
 def test_a_gentle_curve_needs_no_more_points(settle: Settle) -> None:
     _, settled = settle([0.1, 0.5, 1.5], max_gain=1.0)
     assert settled.verdict[0] == Verdict.SATISFIED

@@ -7,7 +7,15 @@ import pytest
 from scipy import stats
 from scipy.special import ndtr, ndtri
 
-from spicebuf.entropy import Counts, Effort, Judged, estimate, from_sample, total
+from spicebuf.entropy import (
+    Counts,
+    Effort,
+    Judged,
+    clopper_pearson,
+    estimate,
+    from_sample,
+    total,
+)
 from spicebuf.entropy.events import Floats
 from spicebuf.entropy.importance import second_opinion
 from spicebuf.entropy.kernels import DIFFERENCE, JOINT, SINGLE, fit_stage, judge_all, step
@@ -159,7 +167,13 @@ def test_unsimulated_points_count_as_possible(share: float) -> None:
     found = estimate(judge, 4, [1], ROUGH)
     assert found.counts[0].n_unsimulated > 0
     assert found.value < toy.log_p + 0.2
-    assert found.interval[1] > (toy.log_p if near is not None else math.log(share))
+    if near is not None:
+        assert found.interval[1] > toy.log_p
+    else:
+        assert found.splitting is not None
+        prior = found.splitting.prior
+        limit = clopper_pearson(prior.n_unsimulated, prior.n_samples, 0.025)[1]
+        assert found.interval[1] >= math.log(limit)
 
 
 def test_the_answer_is_a_function_of_the_seed() -> None:
