@@ -94,13 +94,39 @@ def test_entropy_and_sweep_share_their_banks(run: Run) -> None:
 
 def test_minus_infinity_is_null(run: Run, write: Write) -> None:
     text = (EXAMPLES / "divider.toml").read_text().replace("[1.6, 3]", "[4.99, 5]")
-    done = run("entropy", write("s.toml", text), "-n", "64", "--json")
+    done = run("entropy", write("s.toml", text), "-n", "64", "--json", "--method", "monte-carlo")
     answer = json.loads(done.stdout)
     assert answer["log_volume"] is None
     assert answer["interval"][0] is None
     assert answer["interval"][1] < 0
     assert answer["components"][0]["n_satisfied"] == 0
-    assert "−inf" in run("entropy", write("s.toml", text), "-n", "64").stdout
+    table = run("entropy", write("s.toml", text), "-n", "64", "--max-simulations", "9000").stdout
+    assert "−inf" in table
+    assert "not reached; 4000 independent draws of the prior bound it" in table
+    assert "warning: stopped after" in table
+
+
+def test_a_rare_event_is_told_with_its_second_opinion(run: Run) -> None:
+    arguments = ("entropy", EXAMPLES / "divider.toml", "-n", "64", "--method", "splitting")
+    table = run(*arguments).stdout
+    assert "8 runs over" in table
+    assert "importance sampling" in table
+    (part,) = json.loads(run(*arguments, "--json").stdout)["components"]
+    found = part["splitting"]
+    assert (found["n_runs"], found["n_clusters"]) == (8, 1)
+    assert len(found["run_log_volumes"]) == len(found["n_ancestors_by_run"]) == 8
+    low, high = found["importance_sampling"]["interval"]
+    assert low < part["log_volume"] < high
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--precision", "0"), ("--max-gain", "-1"), ("--precision", "nan")]
+)
+def test_options_out_of_range_are_exit_status_2(run: Run, wrong: tuple[str, str]) -> None:
+    done = run("entropy", EXAMPLES / "divider.toml", *wrong)
+    assert done.returncode == 2
+    assert wrong[0].removeprefix("--") in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_run_prints_the_table_and_names_its_folder(run: Run, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def _splitting(part: dict[str, Any]) -> str:
     """Tell how a rare event was estimated, on one line."""
     found = part["splitting"]
     if not found["n_runs"]:
-        return f"no run of splitting was completed; {found['n_prior_draws']} draws of the prior"
+        return f"not reached; {found['n_prior_draws']} independent draws of the prior bound it"
     words = f"{found['n_runs']} runs over {len(found['levels'])} levels; "
     words += f"{found['n_clusters']} cluster(s) of survivors, "
     words += f"{min(found['n_ancestors_by_run'])} or more ancestors a run; importance sampling "
