@@ -2,7 +2,8 @@
 
 from spicebuf.entropy.events import Judge, Judged
 from spicebuf.entropy.importance import SecondOpinion
-from spicebuf.entropy.rare import Effort, Splitting, estimate
+from spicebuf.entropy.rare import Splitting, estimate
+from spicebuf.entropy.rounds import Effort
 from spicebuf.entropy.volume import (
     ENUMERATION,
     MONTE_CARLO,
