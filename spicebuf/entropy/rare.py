@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from spicebuf.entropy.events import BudgetSpentError, Judge, Meter
 from spicebuf.entropy.importance import SecondOpinion
@@ -81,7 +82,16 @@ def estimate(
         Where the runs never saw the event, −inf with the exact upper limit from the independent draws
         of the prior among their points. Where the budget ends first, what was reached.
     """
-    meter = Meter(judge, effort.max_simulations, on_progress)
+    # Slow to import, and the threads of a library can be limited only once it is there.
+    import sklearn.cluster  # noqa: PLC0415
+    import sklearn.mixture  # noqa: F401, PLC0415
+
+    # The matrices are small: threads would only wait for one another, and for ngspice.
+    with threadpool_limits(limits=1):
+        return _estimate(Meter(judge, effort.max_simulations, on_progress), d, seed, effort)
+
+
+def _estimate(meter: Meter, d: int, seed: Sequence[int], effort: Effort) -> LogVolume:
     rng = generator(seed, Purpose.PILOT)
     try:
         first = draw_first(meter, d, rng)
