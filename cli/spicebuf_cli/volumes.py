@@ -50,7 +50,8 @@ def _splitting(part: dict[str, Any]) -> str:
     if opinion["doubt"] is not None:
         return words + f"fails its own checks: {opinion['doubt']}"
     size = f"{opinion['effective_sample_size']:.0f}"
-    return words + f"{_number(opinion['log_volume'])} {_interval(opinion)}, effective size {size}"
+    words += f"{_number(opinion['log_volume'])} {_interval(opinion)}, effective size {size}"
+    return words + "; verdicts by grid points"
 
 
 def _verdicts(found: dict[str, Any]) -> str:
