@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from spicebuf.entropy.volume import Counts
 from spicebuf.errors import InputError
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -32,6 +33,18 @@ class Judged:
     satisfied: Bools
     possible: Bools
 
+    @property
+    def unsimulated(self) -> Bools:
+        """Points of which nothing is known, shape (n,)."""
+        return self.possible & np.isneginf(self.score)
+
+    @property
+    def counts(self) -> Counts:
+        """How many of n ≥ 1 points are what."""
+        n_satisfied, n_lost = int(self.satisfied.sum()), int(self.unsimulated.sum())
+        n_borderline = int(self.possible.sum()) - n_satisfied - n_lost
+        return Counts(len(self.score), n_satisfied, n_borderline, n_lost)
+
 
 Judge: TypeAlias = Callable[[Floats], Judged]
 """Points, shape (n, d), standard normal under the prior → answers; called with many at once."""
@@ -46,10 +59,8 @@ class Meter:
 
     Attributes
     ----------
-    n : int
-        Points judged so far.
-    n_satisfied, n_borderline, n_unsimulated : int
-        Among them.
+    counts : Counts or None
+        Of the points judged so far; None before the first.
     """
 
     def __init__(
@@ -57,20 +68,21 @@ class Meter:
     ) -> None:
         if budget < 1:
             raise InputError(f"max-simulations = {budget} must be a whole number, at least 1")
-        self.n = self.n_satisfied = self.n_borderline = self.n_unsimulated = 0
+        self.counts: Counts | None = None
         self.budget = budget
         self._judge = judge
         self._on_progress = on_progress
+
+    @property
+    def n(self) -> int:
+        """Points judged so far."""
+        return 0 if self.counts is None else self.counts.n_samples
 
     def __call__(self, z: Floats) -> Judged:
         """Judge points; raise BudgetSpentError, asking nothing, if they are more than are left."""
         if self.n + len(z) > self.budget:
             raise BudgetSpentError
         judged = self._judge(z)
-        unsimulated = judged.possible & np.isneginf(judged.score)
-        self.n += len(z)
-        self.n_satisfied += int(judged.satisfied.sum())
-        self.n_unsimulated += int(unsimulated.sum())
-        self.n_borderline += int((judged.possible & ~judged.satisfied & ~unsimulated).sum())
+        self.counts = judged.counts if self.counts is None else self.counts + judged.counts
         self._on_progress(self.n)
         return judged

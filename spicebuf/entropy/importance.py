@@ -2,14 +2,14 @@
 
 import math
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
-from scipy.linalg import solve_triangular
 from scipy.special import logsumexp, ndtri
 
 from spicebuf.entropy.events import Floats, Judge
+from spicebuf.entropy.kernels import log_prior, whiten
 
 N_POINTS = 20_000
 MIN_EFFECTIVE = 300.0
@@ -67,13 +67,13 @@ def second_opinion(
     mixture = _fit(survivors, rng)
     z = mixture.draw(n_points, rng)
     satisfied = judge(z).satisfied
-    log_weight = np.where(satisfied, _log_normal(z) - mixture.log_density(z), -np.inf)
+    log_weight = np.where(satisfied, log_prior(z) - mixture.log_density(z), -np.inf)
     if not satisfied.any():
         return SecondOpinion(-math.inf, math.inf, 0.0, "none of its points satisfies")
     value = float(logsumexp(log_weight)) - math.log(n_points)
     # The mean square of the weights over the mixture, relative to the square of their mean.
     seen = float(logsumexp(2.0 * log_weight)) - math.log(n_points) - 2.0 * value
-    expected = float(logsumexp(_log_normal(survivors) - mixture.log_density(survivors)))
+    expected = float(logsumexp(log_prior(survivors) - mixture.log_density(survivors)))
     expected -= math.log(len(survivors)) + value
     scatter = math.exp(max(seen, expected))
     effective = n_points / scatter
@@ -98,9 +98,7 @@ class _Mixture:
 
     def log_density(self, z: Floats) -> Floats:
         parts = [
-            math.log(share)
-            + _log_normal(solve_triangular(root, (z - mean).T, lower=True).T)
-            - float(np.log(np.diag(root)).sum())
+            math.log(share) + log_prior(whiten(z, mean, root)) - float(np.log(np.diag(root)).sum())
             for share, mean, root in zip(self.shares, self.means, self.roots, strict=True)
         ]
         return np.asarray(logsumexp(parts, axis=0))
@@ -115,16 +113,16 @@ def _fit(survivors: Floats, rng: np.random.Generator) -> _Mixture:
     centre = survivors.mean(axis=0)
     covariance = np.cov(survivors.T).reshape(d, d)
     root = np.linalg.cholesky(covariance + 1e-12 * np.trace(covariance) * np.eye(d))
-    white = solve_triangular(root, (survivors - centre).T, lower=True).T
+    white = whiten(survivors, centre, root)
     fits = []
     for size in range(1, min(_MAX_COMPONENTS, n // (2 * d)) + 1):
         seed = int(rng.integers(2**31))
         with warnings.catch_warnings(action="ignore"):  # it says when it stops early
             fit = GaussianMixture(size, random_state=seed).fit(white)
         fits.append((fit.bic(white), size, fit))
-        if size - min(fits, key=_first)[1] >= 2:  # noqa: PLR2004 (two in a row were worse)
+        if size - min(fits, key=itemgetter(0))[1] >= 2:  # noqa: PLR2004 (two in a row were worse)
             break
-    best = min(fits, key=_first)[2]
+    best = min(fits, key=itemgetter(0))[2]
     means = centre + best.means_ @ root.T
     roots = root @ np.linalg.cholesky(best.covariances_)
     shares = [_PRIOR_SHARE, *(part * w for part, _ in _INFLATED for w in best.weights_)]
@@ -134,11 +132,3 @@ def _fit(survivors: Floats, rng: np.random.Generator) -> _Mixture:
         np.concatenate([np.zeros((1, d)), means, means]),
         np.array([np.eye(d), *scaled]),
     )
-
-
-def _first(fit: Sequence[float]) -> float:
-    return fit[0]
-
-
-def _log_normal(z: Floats) -> Floats:
-    return np.asarray(-0.5 * np.square(z).sum(axis=1) - 0.5 * z.shape[1] * math.log(2.0 * math.pi))

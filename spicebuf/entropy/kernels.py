@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from spicebuf.entropy.events import Bools, Floats, Judge
-from spicebuf.entropy.volume import Counts
+from spicebuf.entropy.events import Bools, Floats, Judge, Judged
 
 # A move whose scale is drawn anew every time also succeeds where the tuned one is wrong.
 _SPREAD = 0.3
@@ -47,18 +46,15 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Particles:
-    """Points above a level with their answers, all of length n."""
+class Particles(Judged):
+    """Points with their answers; `z` has shape (n, d)."""
 
     z: Floats
-    score: Floats
-    satisfied: Bools
-    possible: Bools
 
     def __getitem__(self, place: NDArray[np.int64] | Bools) -> "Particles":
         """Return the particles at some places."""
         return Particles(
-            self.z[place], self.score[place], self.satisfied[place], self.possible[place]
+            self.score[place], self.satisfied[place], self.possible[place], self.z[place]
         )
 
     def put(self, place: NDArray[np.int64], new: "Particles") -> None:
@@ -71,24 +67,16 @@ class Particles:
 
 @dataclass(frozen=True)
 class Tally:
-    """Of one step: how many were proposed to the judge, accepted, and unsimulated."""
+    """Of one step: which moves were accepted, and how many proposals were unsimulated."""
 
-    n_judged: int
     accepted: Bools
     n_unsimulated: int
-
-
-def count(particles: Particles) -> Counts:
-    """Count what is known of particles."""
-    n_satisfied, n_lost = int(particles.satisfied.sum()), _n_unsimulated(particles)
-    n_borderline = int(particles.possible.sum()) - n_satisfied - n_lost
-    return Counts(len(particles.z), n_satisfied, n_borderline, n_lost)
 
 
 def judge_all(judge: Judge, z: Floats) -> Particles:
     """Judge points."""
     judged = judge(z)
-    return Particles(z, judged.score, judged.satisfied, judged.possible)
+    return Particles(judged.score, judged.satisfied, judged.possible, z)
 
 
 def fit_stage(
@@ -116,14 +104,14 @@ def step(
     chosen = np.flatnonzero(np.log(rng.random(n)) < log_ratio)
     accepted = np.zeros(n, dtype=np.bool_)
     if not len(chosen):
-        return particles, Tally(0, accepted, 0)
+        return particles, Tally(accepted, 0)
     new = judge_all(judge, proposed[chosen])
     above = new.score >= stage.level
     place = chosen[above]
     accepted[place] = True
     moved = particles[np.arange(n)]
     moved.put(place, new[above])
-    return moved, Tally(len(chosen), accepted, _n_unsimulated(new))
+    return moved, Tally(accepted, int(new.unsimulated.sum()))
 
 
 def tuned(stage: Stage, kind: int, tally: Tally) -> Stage:
@@ -134,10 +122,6 @@ def tuned(stage: Stage, kind: int, tally: Tally) -> Stage:
         for k, scale in enumerate(stage.scales)
     )
     return replace(stage, scales=(joint, single, difference))
-
-
-def _n_unsimulated(particles: Particles) -> int:
-    return int((particles.possible & np.isneginf(particles.score)).sum())
 
 
 def _scales(stage: Stage, kind: int, n: int, rng: np.random.Generator) -> Floats:
@@ -152,10 +136,10 @@ def _joint(z: Floats, stage: Stage, rng: np.random.Generator) -> tuple[Floats, F
     Science 28, 2013, 424-446; Rudolf & Sprungk, Found. Comput. Math. 18, 2018, 309-343).
     """
     scale = _scales(stage, JOINT, len(z), rng)
-    white = solve_triangular(stage.root, (z - stage.mean).T, lower=True).T
+    white = whiten(z, stage.mean, stage.root)
     moved = np.sqrt(1.0 - scale**2) * white + scale * rng.standard_normal(z.shape)
     new = stage.mean + moved @ stage.root.T
-    return new, _log_prior(new) - _log_prior(z) + _log_prior(white) - _log_prior(moved)
+    return new, log_prior(new) - log_prior(z) + log_prior(white) - log_prior(moved)
 
 
 def _single(z: Floats, stage: Stage, rng: np.random.Generator) -> tuple[Floats, Floats]:
@@ -178,11 +162,17 @@ def _difference(z: Floats, stage: Stage, rng: np.random.Generator) -> tuple[Floa
     a, b = rng.integers(len(stage.archive), size=(2, n))
     jitter = 1e-4 * scale * rng.standard_normal(z.shape) @ stage.root.T
     new = z + scale * (stage.archive[a] - stage.archive[b]) + jitter
-    return new, _log_prior(new) - _log_prior(z)
+    return new, log_prior(new) - log_prior(z)
 
 
 _PROPOSALS = (_joint, _single, _difference)
 
 
-def _log_prior(z: Floats) -> Floats:
+def whiten(z: Floats, mean: Floats, root: Floats) -> Floats:
+    """Map points of a Gaussian, shape (n, d), to the standard normal one."""
+    return np.asarray(solve_triangular(root, (z - mean).T, lower=True).T)
+
+
+def log_prior(z: Floats) -> Floats:
+    """Return the log density of the prior, up to a constant, of points of shape (n, d)."""
     return np.asarray(-0.5 * np.square(z).sum(axis=1))

@@ -117,8 +117,8 @@ def _settle(
 
 def _join(parts: list[Particles]) -> Particles:
     return Particles(
-        np.concatenate([part.z for part in parts]),
         np.concatenate([part.score for part in parts]),
         np.concatenate([part.satisfied for part in parts]),
         np.concatenate([part.possible for part in parts]),
+        np.concatenate([part.z for part in parts]),
     )

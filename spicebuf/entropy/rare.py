@@ -10,7 +10,6 @@ from threadpoolctl import threadpool_limits
 
 from spicebuf.entropy.events import BudgetSpentError, Judge, Meter
 from spicebuf.entropy.importance import SecondOpinion
-from spicebuf.entropy.kernels import count
 from spicebuf.entropy.pilot import FLOOR, Plan, draw_first, explore
 from spicebuf.entropy.rounds import Effort, Purpose, generator, limits, run_rounds
 from spicebuf.entropy.splitting import Runs
@@ -101,7 +100,7 @@ def _estimate(meter: Meter, d: int, seed: Sequence[int], effort: Effort) -> LogV
         plan = explore(meter, first, rng)
         runs, opinion = run_rounds(meter, plan, effort, seed)
     except BudgetSpentError:
-        return _from_draws(count(first), (), meter, seed, effort, _spent(effort, meter))
+        return _from_draws(first.counts, (), meter, seed, effort, _spent(effort, meter))
     return _conclude(meter, plan, runs, opinion, seed, effort)
 
 
@@ -134,7 +133,7 @@ def _conclude(
         value=value,
         interval=(low, min(0.0, _log_add(high + lift, unknown))),
         confidence=effort.confidence,
-        counts=(_counts_of_meter(meter),),
+        counts=(_counts(meter),),
         method=SPLITTING,
         seed=seed[0],
         log_count=None,
@@ -187,7 +186,7 @@ def _plain(
 ) -> LogVolume:
     """Spend what is left of a budget that is too small for splitting on draws of the prior."""
     meter(rng.standard_normal((meter.budget - meter.n, d)))
-    return _from_draws(_counts_of_meter(meter), (), meter, seed, effort, _spent(effort, meter))
+    return _from_draws(_counts(meter), (), meter, seed, effort, _spent(effort, meter))
 
 
 def _from_draws(
@@ -204,7 +203,7 @@ def _from_draws(
     return replace(
         volume,
         method=SPLITTING,
-        counts=(_counts_of_meter(meter),),
+        counts=(_counts(meter),),
         splitting=details,
         warnings=warnings,
     )
@@ -218,8 +217,9 @@ def _spent(effort: Effort, meter: Meter) -> tuple[str, ...]:
     return (words,)
 
 
-def _counts_of_meter(meter: Meter) -> Counts:
-    return Counts(meter.n, meter.n_satisfied, meter.n_borderline, meter.n_unsimulated)
+def _counts(meter: Meter) -> Counts:
+    assert meter.counts is not None  # noqa: S101 (every answer rests on draws)
+    return meter.counts
 
 
 def _log_add(a: float, b: float) -> float:

@@ -11,7 +11,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 from spicebuf.entropy.events import BudgetSpentError, Floats, Meter
 from spicebuf.entropy.importance import MAX_ERRORS, SecondOpinion, second_opinion
 from spicebuf.entropy.pilot import Plan
-from spicebuf.entropy.splitting import Runs, join, log_mean_interval, perform
+from spicebuf.entropy.splitting import Runs, join, log_mean, log_mean_interval, perform
 from spicebuf.entropy.volume import require_precision
 
 # A first round tells how much the runs scatter; a second one, sized by it, is what counts.
@@ -108,7 +108,7 @@ def _opinion(meter: Meter, runs: Runs, seed: Sequence[int], number: int) -> Seco
         opinion = second_opinion(meter, survivors, generator(seed, Purpose.OPINION, number))
     except BudgetSpentError:
         return None
-    value, error = _log_mean(runs.satisfied)
+    value, error = _weighed(runs.satisfied)
     if opinion.doubt is None and abs(opinion.value - value) > MAX_ERRORS * math.hypot(
         opinion.error, error
     ):
@@ -117,15 +117,14 @@ def _opinion(meter: Meter, runs: Runs, seed: Sequence[int], number: int) -> Seco
     return opinion
 
 
-def _log_mean(values: Floats) -> tuple[float, float]:
-    """Return the log of the mean of estimates, and its standard error (delta method).
+def _weighed(values: Floats) -> tuple[float, float]:
+    """Return the log of the mean of estimates, and an error to compare and weigh it by.
 
     The error is that of a normal distribution that reaches as far at `MAX_ERRORS` as Student's does: a
     spread known from a few runs only must neither reject nor outweigh the other opinion.
     """
-    n, mean = len(values), float(values.mean())
-    wider = float(stdtrit(n - 1, ndtr(MAX_ERRORS))) / MAX_ERRORS
-    return math.log(mean), wider * float(values.std(ddof=1)) / math.sqrt(n) / mean
+    value, error = log_mean(values)
+    return value, float(stdtrit(len(values) - 1, ndtr(MAX_ERRORS))) / MAX_ERRORS * error
 
 
 def limits(
@@ -138,7 +137,7 @@ def limits(
     """
     if opinion is None or opinion.doubt is not None:
         return log_mean_interval(runs.satisfied, confidence)
-    value, error = _log_mean(runs.satisfied)
+    value, error = _weighed(runs.satisfied)
     # Importance sampling alone where the runs agree to the last digit, as on tiny grids.
     share = error**2 / (error**2 + opinion.error**2) if error else 1.0
     both = share * opinion.value + (1.0 - share) * value

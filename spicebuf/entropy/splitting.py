@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from spicebuf.entropy.events import Bools, Floats, Judge
-from spicebuf.entropy.kernels import CYCLE, Particles, Stage, count, judge_all, step
+from spicebuf.entropy.kernels import CYCLE, Particles, Stage, judge_all, step
 from spicebuf.entropy.pilot import N_STATES, Plan
 from spicebuf.entropy.volume import Counts
 
@@ -39,10 +39,6 @@ class Runs:
         Points of every run that satisfy.
     ancestors : array of int, shape (R,)
         Different draws from the prior that they descend from.
-    log_shares : array of float, shape (R, n_stages + 1)
-        Log of the estimated probability of each level; first that of the prior, 0.
-    scores : tuple of array of float, shape (R, n)
-        Of each level's population.
     """
 
     satisfied: Floats
@@ -51,8 +47,6 @@ class Runs:
     prior: Counts
     survivors: tuple[Floats, ...]
     ancestors: NDArray[np.int64]
-    log_shares: Floats
-    scores: tuple[Floats, ...]
 
     @property
     def n(self) -> int:
@@ -70,8 +64,7 @@ def perform(judge: Judge, plan: Plan, n_runs: int, n_chains: int, rng: np.random
     prior = crowd
     ancestor = np.tile(np.arange(n_first), (n_runs, 1))
     log_share = np.zeros(n_runs)
-    log_shares, scores = [log_share], [crowd.score.reshape(n_runs, -1)]
-    unsimulated = float(np.mean(prior.possible & np.isneginf(prior.score)))
+    unsimulated = float(prior.unsimulated.mean())
     for stage in plan.stages:
         seeds, shares = _select(crowd.score.reshape(n_runs, -1), stage.level, n_chains, rng)
         with np.errstate(divide="ignore"):
@@ -82,9 +75,20 @@ def perform(judge: Judge, plan: Plan, n_runs: int, n_chains: int, rng: np.random
         ancestor = np.repeat(np.take_along_axis(ancestor, seeds, axis=1), N_STATES, axis=1)
         crowd, lost = _climb(crowd[places.ravel()], stage, np.repeat(extinct, n_chains), judge, rng)
         unsimulated = max(unsimulated, lost * float(np.exp(log_share).mean()))
-        log_shares.append(log_share)
-        scores.append(crowd.score.reshape(n_runs, -1))
-    return _runs(plan, n_runs, crowd, prior, ancestor, log_shares, scores, unsimulated)
+    reached = np.exp(log_share)
+    satisfied = crowd.satisfied.reshape(n_runs, -1)
+    simulated = (crowd.possible & ~crowd.unsimulated).reshape(n_runs, -1)
+    points = crowd.z.reshape(n_runs, -1, plan.d)
+    return Runs(
+        satisfied=reached * satisfied.mean(axis=1),
+        possible=reached * simulated.mean(axis=1),
+        unsimulated=unsimulated,
+        prior=prior.counts,
+        survivors=tuple(each[hit] for each, hit in zip(points, satisfied, strict=True)),
+        ancestors=np.array(
+            [len(np.unique(each[hit])) for each, hit in zip(ancestor, satisfied, strict=True)]
+        ),
+    )
 
 
 def _select(
@@ -112,16 +116,6 @@ def _climb(
     The share is that of the proposals, over the share that was accepted: the probability of
     unsimulated points near the level, relative to that of the level.
     """
-    alive = np.flatnonzero(~extinct)
-    if not len(alive):
-        nothing = replace(chains, score=np.full(len(chains.z), -np.inf))
-        return nothing[np.repeat(np.arange(len(chains.z)), N_STATES)], 0.0
-    moving, states, n_lost, n_accepted = chains[alive], [], 0, 0
-    for k in range(N_STATES):
-        moving, tally = step(moving, stage, CYCLE[k % len(CYCLE)], judge, rng)
-        states.append(moving)
-        n_lost += tally.n_unsimulated
-        n_accepted += int(tally.accepted.sum())
     everyone = np.repeat(np.arange(len(chains.z)), N_STATES)
     crowd = replace(
         chains[everyone],
@@ -129,38 +123,14 @@ def _climb(
         satisfied=np.zeros(len(everyone), dtype=np.bool_),
         possible=np.zeros(len(everyone), dtype=np.bool_),
     )
-    for k, state in enumerate(states):
-        place = alive * N_STATES + k
-        crowd.put(place, state)
+    alive, n_lost, n_accepted = np.flatnonzero(~extinct), 0, 0
+    moving = chains[alive]
+    for k in range(N_STATES):
+        moving, tally = step(moving, stage, CYCLE[k % len(CYCLE)], judge, rng)
+        crowd.put(alive * N_STATES + k, moving)
+        n_lost += tally.n_unsimulated
+        n_accepted += int(tally.accepted.sum())
     return crowd, n_lost / max(1, n_accepted)
-
-
-def _runs(
-    plan: Plan,
-    n_runs: int,
-    crowd: Particles,
-    prior: Particles,
-    ancestor: NDArray[np.int64],
-    log_shares: list[Floats],
-    scores: list[Floats],
-    unsimulated: float,
-) -> Runs:
-    reached = np.exp(log_shares[-1])
-    satisfied = crowd.satisfied.reshape(n_runs, -1)
-    simulated = crowd.possible & np.isfinite(crowd.score)
-    points = crowd.z.reshape(n_runs, -1, plan.d)
-    return Runs(
-        satisfied=reached * satisfied.mean(axis=1),
-        possible=reached * simulated.reshape(n_runs, -1).mean(axis=1),
-        unsimulated=unsimulated,
-        prior=count(prior),
-        survivors=tuple(each[hit] for each, hit in zip(points, satisfied, strict=True)),
-        ancestors=np.array(
-            [len(np.unique(each[hit])) for each, hit in zip(ancestor, satisfied, strict=True)]
-        ),
-        log_shares=np.stack(log_shares, axis=1),
-        scores=tuple(scores),
-    )
 
 
 def join(parts: list[Runs]) -> Runs:
@@ -172,11 +142,13 @@ def join(parts: list[Runs]) -> Runs:
         prior=reduce(add, (part.prior for part in parts)),
         survivors=tuple(each for part in parts for each in part.survivors),
         ancestors=np.concatenate([part.ancestors for part in parts]),
-        log_shares=np.concatenate([part.log_shares for part in parts]),
-        scores=tuple(
-            np.concatenate(level) for level in zip(*(p.scores for p in parts), strict=True)
-        ),
     )
+
+
+def log_mean(values: Floats) -> tuple[float, float]:
+    """Return the log of the mean of estimates, not all 0, and its standard error (delta method)."""
+    mean = float(values.mean())
+    return math.log(mean), float(values.std(ddof=1)) / math.sqrt(len(values)) / mean
 
 
 def log_mean_interval(values: Floats, confidence: float) -> tuple[float, float, float]:
@@ -185,10 +157,9 @@ def log_mean_interval(values: Floats, confidence: float) -> tuple[float, float, 
     The limits are those of a t-interval of the mean or of its logarithm (delta method), whichever lies
     farther out: such estimates are skewed to the right.
     """
-    n, mean = len(values), float(values.mean())
-    if mean <= 0.0:
+    if not values.any():
         return -math.inf, -math.inf, 0.0
-    t = float(stdtrit(n - 1, 0.5 + confidence / 2.0))
-    error = t * float(values.std(ddof=1)) / math.sqrt(n) / mean
-    low = math.log1p(-error) if error < 1.0 else -math.inf
-    return math.log(mean), math.log(mean) + low, math.log(mean) + error
+    value, error = log_mean(values)
+    half = float(stdtrit(len(values) - 1, 0.5 + confidence / 2.0)) * error
+    low = math.log1p(-half) if half < 1.0 else -math.inf
+    return value, value + low, value + half
