@@ -120,6 +120,14 @@ def test_a_small_budget_is_kept_and_said(budget: int) -> None:
     assert any(f"max-simulations = {budget}" in words for words in found.warnings)
 
 
+def test_a_budget_that_ends_with_the_first_draws() -> None:
+    """A plateau asks for more draws; the 4,000 that were allowed are all there is."""
+    toy = TOYS["plateau, 8-D"]()
+    found = estimate(toy.judge, toy.d, [0], Effort(0.01, max_simulations=4_000))
+    assert found.counts[0].n_samples == 4_000
+    assert found.interval[0] <= toy.log_p <= found.interval[1]
+
+
 @pytest.mark.parametrize("precision", [0.0, -0.1, math.nan, math.inf])
 def test_precision_out_of_range(precision: float) -> None:
     with pytest.raises(InputError, match="precision"):

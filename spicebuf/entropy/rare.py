@@ -185,7 +185,8 @@ def _plain(
     meter: Meter, d: int, seed: Sequence[int], effort: Effort, rng: np.random.Generator
 ) -> LogVolume:
     """Spend what is left of a budget that is too small for splitting on draws of the prior."""
-    meter(rng.standard_normal((meter.budget - meter.n, d)))
+    if meter.n < meter.budget:
+        meter(rng.standard_normal((meter.budget - meter.n, d)))
     return _from_draws(_counts(meter), (), meter, seed, effort, _spent(effort, meter))
 
 
