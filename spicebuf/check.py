@@ -103,7 +103,7 @@ def check_curves(curves: Curves, vin: Floats, api_in: Api, api_out: Api, vdd: fl
     """
     n, n_branches, _ = curves.vout.shape
     margin, certain, cautious = (np.full(n, np.inf) for _ in range(3))
-    for stretch in _stretches(vin, api_in):
+    for stretch in input_intervals(vin, api_in):
         targets = api_out.sets[stretch.logic].binding_edges(vdd)
         inside, outside = stretch.inside_of(curves.vout), stretch.outside_of(curves.vout)
         image, edges = _image(inside), stretch.at_edges(curves.vout)
@@ -140,7 +140,7 @@ def score_curves(curves: Curves, vin: Floats, api_in: Api, api_out: Api, vdd: fl
         unsimulated. The other arguments are those of `check_curves`.
     """
     score = np.zeros(len(curves.vout))
-    for stretch in _stretches(vin, api_in):
+    for stretch in input_intervals(vin, api_in):
         inside = np.concatenate(
             [stretch.inside_of(curves.vout), stretch.at_edges(curves.vout)], axis=2
         )
@@ -167,7 +167,7 @@ def find_witness(
         Names of the sweep directions; the rest as in `check_curves`.
     """
     found: list[tuple[float, Witness]] = []
-    for stretch in _stretches(vin, api_in):
+    for stretch in input_intervals(vin, api_in):
         low, high = np.array(api_out.sets[stretch.logic].binding_edges(vdd)).T[..., np.newaxis]
         inputs = np.append(vin[stretch.inside], stretch.edges)
         one = vout[np.newaxis]
@@ -184,7 +184,7 @@ def find_witness(
 
 
 @dataclass(frozen=True)
-class _Stretch:
+class InputInterval:
     """One input interval cut out of the grid.
 
     `inside` are the grid points in it. Where an edge falls between two grid points, `outside` is the
@@ -199,16 +199,20 @@ class _Stretch:
     part: Floats
 
     def inside_of(self, vout: Volts) -> Volts:
+        """Return the outputs at the grid points inside."""
         return vout[:, :, self.inside]
 
     def outside_of(self, vout: Volts) -> Volts:
+        """Return the outputs at the grid points just beyond the edges."""
         return vout[:, :, self.outside]
 
     def at_edges(self, vout: Volts) -> Volts:
+        """Return the outputs at edges off the grid, interpolated."""
         return vout[:, :, self.below] * (1.0 - self.part) + vout[:, :, self.below + 1] * self.part
 
 
-def _stretches(vin: Floats, api: Api) -> Iterator[_Stretch]:
+def input_intervals(vin: Floats, api: Api) -> Iterator[InputInterval]:
+    """Cut the grid `vin` [V] into the intervals of an input API."""
     same = _SAME_VOLTAGE * max(1.0, float(vin[-1]))
     for logic, voltages in api.sets.items():
         for low, high in voltages.intervals:
@@ -220,7 +224,7 @@ def _stretches(vin: Floats, api: Api) -> Iterator[_Stretch]:
             below = np.searchsorted(vin, edges) - 1
             part = (edges - vin[below]) / (vin[below + 1] - vin[below])
             outside = np.setdiff1d(np.union1d(below, below + 1), np.arange(first, stop))
-            yield _Stretch(logic, slice(int(first), int(stop)), outside, edges, below, part)
+            yield InputInterval(logic, slice(int(first), int(stop)), outside, edges, below, part)
 
 
 _Image: TypeAlias = tuple[Floats, Floats]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicebuf.api import Api
-from spicebuf.check import Checks, Floats, Reached, Verdict
+from spicebuf.check import Checks, Floats, Reached, Verdict, input_intervals
 from spicebuf.deck import Bench, Stretch, accuracy
 from spicebuf.errors import InputError
 from spicebuf.ngspice import Status
@@ -32,7 +32,6 @@ _MOST_STEPS = 64
 _PARTS = 8
 # A curve that is seen to be steeper than the bound is taken to be up to twice as steep as seen.
 _STEEPER = 2.0
-_SAME_VOLTAGE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,9 @@ class _Piece:
     ----------
     rows : array of int, shape (n,)
     vin : array of float, shape (m,)
-        Ascending [V]; the first and last may lie just outside the interval.
+        Ascending [V].
     vout : array of float, shape (n, m)
         [V]
-    inside : (float, float)
-        The input interval [V].
     low, high : array of float, shape (n,)
         Edges of the output interval that suits each θ best [V].
     """
@@ -55,7 +52,6 @@ class _Piece:
     rows: NDArray[np.int64]
     vin: Floats
     vout: Floats
-    inside: tuple[float, float]
     low: Floats
     high: Floats
 
@@ -129,24 +125,20 @@ def _pieces(
 ) -> Iterator[_Piece]:
     """Cut the curves into the intervals of the input API, edges that are off the grid simulated."""
     api_in, api_out = apis
-    same = _SAME_VOLTAGE * max(1.0, on.vdd)
-    vin = on.vin
-    for logic, voltages in api_in.sets.items():
-        edges = np.array(api_out.sets[logic].binding_edges(on.vdd))
-        for low, high in voltages.intervals:
-            place = np.flatnonzero((vin >= low - same) & (vin <= high + same))
-            x, y = vin[place], curves.vout[rows][:, 0, place].astype(np.float64)
-            ends = [e for e in dict.fromkeys((low, high)) if not np.any(np.abs(x - e) <= same)]
-            for end in ends:
-                extra = _simulate(on, theta, rows, Stretch(end, end, 1), pool, found)
-                at = int(np.searchsorted(x, end))
-                x, y = np.insert(x, at, end), np.insert(y, [at], extra, axis=1)
-            fits = np.minimum(
-                y.min(axis=1)[:, np.newaxis] - edges[:, 0],
-                edges[:, 1] - y.max(axis=1)[:, np.newaxis],
-            )
-            best = edges[fits.argmax(axis=1)]
-            yield _Piece(rows, x, y, (low, high), best[:, 0], best[:, 1])
+    vin, vout = on.vin, curves.vout[rows]
+    for interval in input_intervals(vin, api_in):
+        x, y = vin[interval.inside], interval.inside_of(vout)[:, 0].astype(np.float64)
+        for edge in interval.edges.tolist():
+            extra = _simulate(on, theta, rows, Stretch(edge, edge, 1), pool, found)
+            at = int(np.searchsorted(x, edge))
+            x, y = np.insert(x, at, edge), np.insert(y, [at], extra, axis=1)
+        targets = np.array(api_out.sets[interval.logic].binding_edges(on.vdd))
+        fits = np.minimum(
+            y.min(axis=1)[:, np.newaxis] - targets[:, 0],
+            targets[:, 1] - y.max(axis=1)[:, np.newaxis],
+        )
+        best = targets[fits.argmax(axis=1)]
+        yield _Piece(rows, x, y, best[:, 0], best[:, 1])
 
 
 def _examine(
@@ -187,14 +179,7 @@ def _examine(
         stretch = Stretch(float(piece.vin[first]), float(piece.vin[last + 1]), n_points)
         found.reached[rows] = Reached.REFINED
         vout = _simulate(on, theta, rows, stretch, pool, found)
-        yield replace(
-            piece,
-            rows=rows,
-            vin=stretch.vin(),
-            vout=vout,
-            low=piece.low[chosen],
-            high=piece.high[chosen],
-        )
+        yield _Piece(rows, stretch.vin(), vout, piece.low[chosen], piece.high[chosen])
 
 
 def _shares(

@@ -49,6 +49,13 @@ max_simulations_option = click.option(
     show_default=True,
     help="θ per component at most, whatever the precision.",
 )
+max_gain_option = click.option(
+    "--max-gain",
+    type=float,
+    default=100.0,
+    show_default=True,
+    help="Largest slope of a curve between its points, inside its API [V/V]; 0 trusts the grid.",
+)
 batch_option = click.option(
     "--batch",
     type=int,
@@ -72,13 +79,8 @@ confidence_option = click.option(
 )
 
 
-max_gain_option = click.option(
-    "--max-gain",
-    type=float,
-    default=100.0,
-    show_default=True,
-    help="Largest slope of a curve between its points, inside its API [V/V]; 0 trusts the grid.",
-)
+# Settings that have their own names as options, of the commands that count.
+_SOME_HAVE = ("confidence", "precision", "max_simulations", "max_gain")
 
 
 def points_option(default: int) -> Callable[[_Command], _Command]:
@@ -124,10 +126,6 @@ def settings_options(command: _Command) -> Callable[..., Any]:
         banks: Path,
         batch: int | None,
         scheduler: str | None,
-        confidence: float = 0.95,
-        precision: float | None = None,
-        max_simulations: int = 5_000_000,
-        max_gain: float = 100.0,
         **others: Any,  # noqa: ANN401 (the command's own options)
     ) -> Any:  # noqa: ANN401
         from spicebuf.workflow import Settings  # noqa: PLC0415 (start-up time)
@@ -137,14 +135,11 @@ def settings_options(command: _Command) -> Callable[..., Any]:
             n_points=points,
             seed=seed,
             n_workers=workers,
-            confidence=confidence,
             method=method,
             banks=banks,
             batch=batch,
             scheduler=scheduler,
-            precision=precision,
-            max_simulations=max_simulations,
-            max_gain=max_gain,
+            **{name: others.pop(name) for name in _SOME_HAVE if name in others},
         )
         return command(settings=settings, **others)
 
