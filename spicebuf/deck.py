@@ -98,6 +98,10 @@ class Stretch:
         """Return the voltages, in `fineness` steps for each step."""
         return np.linspace(self.low, self.high, (self.n_points - 1) * fineness + 1)
 
+    def halved(self) -> "Stretch":
+        """Return the same stretch in steps of half the size."""
+        return replace(self, n_points=2 * self.n_points - 1)
+
 
 @dataclass(frozen=True)
 class Bench:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicebuf.api import Api
-from spicebuf.check import Checks, Floats, Reached, Verdict, input_intervals
+from spicebuf.check import Checks, Floats, Reached, Verdict, check_curves, input_intervals
 from spicebuf.deck import Bench, Stretch, accuracy
 from spicebuf.errors import InputError
 from spicebuf.ngspice import Status
@@ -68,7 +68,7 @@ def refine(
     """Settle what a grid leaves open, for all x in the input API and not for the grid points alone.
 
     Only θ that are not certainly violated are looked at. Circuits with feedback may jump, which no gain
-    bounds: their answers remain those of the grid.
+    bounds: they are swept again in steps of half the size, and their answers remain those of a grid.
 
     Parameters
     ----------
@@ -90,11 +90,15 @@ def refine(
     """
     require_gain(max_gain)
     open_rows = np.isin(checks.verdict, (Verdict.SATISFIED, Verdict.BORDERLINE))
-    if on.feedback or max_gain == 0.0 or not open_rows.any():
+    if max_gain == 0.0 or not open_rows.any():
         return checks
     margin, verdict = checks.margin.copy(), checks.verdict.copy()
     reached = checks.reached.copy()
     rows = np.flatnonzero(open_rows)
+    if on.feedback:
+        halved = _halve(on, theta[rows], apis, pool)
+        margin[rows], verdict[rows] = np.minimum(margin[rows], halved.margin), halved.verdict
+        return Checks(margin, verdict, reached)
     # Satisfied until a sample or a tent says otherwise.
     verdict[rows], reached[rows], margin[rows] = Verdict.SATISFIED, Reached.BOUNDED, np.inf
     found = Checks(margin, verdict, reached)
@@ -112,6 +116,12 @@ def require_gain(max_gain: float) -> None:
         raise InputError(
             f"max-gain = {max_gain:g} must be between 0 (trust the grid) and 1e6 volts per volt"
         )
+
+
+def _halve(on: Bench, theta: Floats, apis: tuple[Api, Api], pool: Pool) -> Checks:
+    """Check curves of twice as many steps."""
+    finer = replace(on, stretches=tuple(stretch.halved() for stretch in on.stretches))
+    return check_curves(sweep(finer, theta, pool), finer.vin, *apis, on.vdd)
 
 
 def _pieces(

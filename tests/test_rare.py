@@ -3,12 +3,13 @@
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from spicebuf.errors import InputError
-from spicebuf.system import load_system
+from spicebuf.system import System, load_system
 from spicebuf.workflow import Settings, entropy_answer, entropy_system
 from tests.conftest import EXAMPLES
 from tests.testsystems import divider_log_volume, narrow_divider
@@ -30,7 +31,10 @@ def test_a_narrow_divider_meets_its_closed_form(tmp_path: Path, write: Write) ->
     assert part.method == "splitting"
     assert low < truth < high
     assert high - low < 0.2
-    assert found.n_simulated == part.counts[0].n_samples + 256
+    assert part.splitting is not None
+    assert part.splitting.look is not None
+    n_again = part.splitting.look.counts.n_samples
+    assert found.n_simulated == part.counts[0].n_samples + n_again + 256
 
 
 def test_splitting_agrees_where_sampling_would_do(tmp_path: Path) -> None:
@@ -110,3 +114,51 @@ def test_splitting_needs_a_parameter(tmp_path: Path, write: Write) -> None:
 def test_settings_out_of_range(tmp_path: Path, wrong: dict[str, float], words: str) -> None:
     with pytest.raises(InputError, match=words):
         settings(tmp_path, **wrong)
+
+
+PULSES = """* a pulse of height a and width w between the points of a sweep; a step keeps logical value 1
+*@theta a  uniform(0, 5)
+*@theta w  uniform(0.004, 0.02)
+*@theta x0 uniform(0.5, 2.5)
+.subckt pulse in out params: a=1 w=0.01 x0=1
+b1 out 0 v={a}*exp(-((v(in)-{x0})/{w})*((v(in)-{x0})/{w}))+4*u(v(in)-4.5)
+.ends
+"""
+
+
+def pulses(write: Write) -> System:
+    """Return a system that a tenth of all θ satisfy: pulses of at most 0.5 V, whatever their width."""
+    write("pulse.cir", PULSES)
+    text = """
+    [system]
+    vdd = 5.0
+    [[components]]
+    name = "pulse"
+    netlist = "pulse.cir"
+    [[apis]]
+    name = "API1"
+    0 = "[0, 3]"
+    1 = "[4.9, 5]"
+    [[apis]]
+    name = "API2"
+    0 = "[0, 0.5]"
+    1 = "[3.5, 5]"
+    """
+    return load_system(write("s.toml", text))
+
+
+@pytest.mark.parametrize("method", ["splitting", "monte-carlo"])
+def test_pulses_between_points_do_not_count(tmp_path: Path, write: Write, method: str) -> None:
+    """A tenth of the heights is low enough; the grid sees hardly any of the others."""
+    system = pulses(write)
+    chosen = settings(tmp_path, method=method, n_samples=500, precision=0.35, seed=2)
+    found = entropy_system(system, replace(chosen, max_gain=1_100.0))
+    trusting = entropy_system(system, replace(chosen, max_gain=0.0))
+    low, high = found.total.interval
+    assert low < math.log(0.1) < high
+    assert trusting.total.value > math.log(0.25)
+    (between,), (nothing,) = found.discretisations, trusting.discretisations
+    assert between.basis == "gain bound"
+    assert between.change == pytest.approx(found.total.value - trusting.total.value, abs=0.3)
+    assert between.n_changed > 0.5 * between.n_examined
+    assert (nothing.basis, nothing.change) == ("grid", None)

@@ -159,3 +159,24 @@ def test_feedback_is_left_to_the_grid(pool: Pool, on_bench: OnBench, random_thet
 def test_a_bound_out_of_range(settle: Settle, max_gain: float) -> None:
     with pytest.raises(InputError, match="max-gain"):
         settle([1.0, 0.1, 1.0], max_gain)
+
+
+def test_circuits_with_feedback_are_swept_in_half_steps(
+    pool: Pool, on_bench: OnBench, write: Write
+) -> None:
+    """A pulse on a branch of a circuit that could jump: no bound applies, but a finer grid is seen."""
+    text = PULSE.replace(
+        ".ends",
+        "m1 keep loop 0 0 nch w=1u l=1u\nm2 loop keep 0 0 nch w=1u l=1u\n"
+        "r1 keep 0 1k\nr2 loop 0 1k\n.model nch nmos level=1 vto=0.8 kp=1e-9\n.ends",
+    )
+    on = on_bench(read_template(write("pulse.cir", text)), 26)
+    assert on.feedback
+    theta = np.array([[2.0, 0.05, 1.1], [2.0, 0.02, 1.05], [0.3, 0.1, 1.1]])
+    curves = sweep(on, theta, pool)
+    grid = check_curves(curves, on.vin, INPUT, OUTPUT, 5.0)
+    found = refine(on, theta, curves, grid, (INPUT, OUTPUT), 100.0, pool)
+    assert grid.verdict.tolist() == [Verdict.SATISFIED] * 3
+    assert found.verdict.tolist() == [Verdict.VIOLATED, Verdict.SATISFIED, Verdict.SATISFIED]
+    assert found.reached.tolist() == [Reached.GRID] * 3
+    assert refine(on, theta, curves, grid, (INPUT, OUTPUT), 0.0, pool) is grid

@@ -22,7 +22,9 @@ def print_volumes(answer: dict[str, Any]) -> None:
         if part["splitting"] is not None:
             click.echo(f"{part['name']}: {_splitting(part)}")
     for part in parts:
-        click.echo(f"{part['name']}: {_verdicts(part['bank_verdicts'])}")
+        click.echo(
+            f"{part['name']}: {_between(part['discretisation'], answer['units']['log_volume'])}"
+        )
     for words in answer["warnings"]:
         click.echo(f"warning: {words}")
     if any(part["n_satisfied"] == 0 and part["interval"][1] is not None for part in parts):
@@ -51,18 +53,19 @@ def _splitting(part: dict[str, Any]) -> str:
         return words + f"fails its own checks: {opinion['doubt']}"
     size = f"{opinion['effective_sample_size']:.0f}"
     words += f"{_number(opinion['log_volume'])} {_interval(opinion)}, effective size {size}"
-    return words + "; verdicts by grid points"
+    return words
 
 
-def _verdicts(found: dict[str, Any]) -> str:
-    """Tell how the verdicts on a bank were reached, on one line."""
-    n = found["n_by_reach"]
-    if not n["bounded"] + n["refined"]:
-        return "verdicts on the bank by its grid points alone"
-    return (
-        f"verdicts on the bank by grid {n['grid']}, bounded {n['bounded']}, refined {n['refined']} "
-        f"(gain ≤ {found['max_gain']:g}); {found['n_changed_between_grid_points']} changed"
-    )
+def _between(found: dict[str, Any], unit: str) -> str:
+    """Tell what lies between the points of the curves, on one line."""
+    if found["basis"] == "grid":
+        return "points alone; nothing between them was looked at"
+    words = f"{found['n_examined']} θ looked at between points, {found['n_changed']} changed"
+    if found["log_volume_change"] is not None:
+        words += f" ({found['log_volume_change']:+.4f} {unit})"
+    if found["basis"] == "half steps":
+        return words + "; steps were halved, smaller ones may change as much again"
+    return words + f"; gain ≤ {found['max_gain']:g}"
 
 
 def _row(part: dict[str, Any], shares: list[str], *, counted: bool) -> list[str]:

@@ -45,6 +45,14 @@ class Judged:
         n_borderline = int(self.possible.sum()) - n_satisfied - n_lost
         return Counts(len(self.score), n_satisfied, n_borderline, n_lost)
 
+    def and_then(self, more: "Judged") -> "Judged":
+        """Return these answers with those for more points behind them."""
+        return Judged(
+            np.concatenate([self.score, more.score]),
+            np.concatenate([self.satisfied, more.satisfied]),
+            np.concatenate([self.possible, more.possible]),
+        )
+
 
 Judge: TypeAlias = Callable[[Floats], Judged]
 """Points, shape (n, d), standard normal under the prior → answers; called with many at once."""

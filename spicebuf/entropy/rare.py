@@ -1,19 +1,19 @@
 """Rare events: splitting until its interval is narrow enough, and what makes it doubtful."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from spicebuf.entropy.events import BudgetSpentError, Judge, Meter
 from spicebuf.entropy.importance import SecondOpinion
 from spicebuf.entropy.pilot import FLOOR, Plan, draw_first, explore
 from spicebuf.entropy.rounds import Effort, Purpose, generator, limits, run_rounds
+from spicebuf.entropy.second_look import N_POINTS, Limits, SecondLook, look_again
 from spicebuf.entropy.splitting import Runs
-from spicebuf.entropy.survivors import FEW_ANCESTORS, find_clusters
+from spicebuf.entropy.survivors import doubts, find_clusters
 from spicebuf.entropy.volume import (
     SPLITTING,
     Counts,
@@ -21,6 +21,9 @@ from spicebuf.entropy.volume import (
     clopper_pearson,
     from_sample,
 )
+
+# Of the half-width asked for, in quadrature, what may come from the second look.
+_LOOK_PART = 0.5
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,9 @@ class Splitting:
     clusters : tuple of int
         Of these, how many each run has survivors in.
     opinion : SecondOpinion or None
-        Importance sampling's.
+        Importance sampling's; about the event of the first judge alone.
+    look : SecondLook or None
+        The stricter judge's.
     """
 
     prior: Counts
@@ -52,6 +57,7 @@ class Splitting:
     n_clusters: int
     clusters: tuple[int, ...]
     opinion: SecondOpinion | None
+    look: SecondLook | None
 
 
 def estimate(
@@ -59,6 +65,7 @@ def estimate(
     d: int,
     seed: Sequence[int],
     effort: Effort,
+    strict: Judge | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> LogVolume:
     """Estimate the log of the prior probability of an event by multilevel splitting.
@@ -72,6 +79,9 @@ def estimate(
     seed : sequence of int
         The answer is a function of it; the first is recorded.
     effort : Effort
+    strict : callable, optional
+        Of an event inside that of `judge`, which is then the one that counts. It may take much longer:
+        it is asked about some hundreds of points that satisfy.
     on_progress : callable
         Called with the number of points judged so far.
 
@@ -85,73 +95,136 @@ def estimate(
     import sklearn.cluster  # noqa: PLC0415
     import sklearn.mixture  # noqa: F401, PLC0415
 
+    reserve = 0 if strict is None else min(N_POINTS, effort.max_simulations // 10)
     # The matrices are small: threads would only wait for one another, and for ngspice.
     with threadpool_limits(limits=1):
-        return _estimate(Meter(judge, effort.max_simulations, on_progress), d, seed, effort)
+        meter = Meter(judge, effort.max_simulations - reserve, on_progress)
+        return _Estimate(meter, strict, d, seed, effort).make()
 
 
-def _estimate(meter: Meter, d: int, seed: Sequence[int], effort: Effort) -> LogVolume:
-    rng = generator(seed, Purpose.PILOT)
-    try:
-        first = draw_first(meter, d, rng)
-    except BudgetSpentError:
-        return _plain(meter, d, seed, effort, rng)
-    try:
-        plan = explore(meter, first, rng)
-        runs, opinion = run_rounds(meter, plan, effort, seed)
-    except BudgetSpentError:
-        return _from_draws(first.counts, (), meter, seed, effort, _spent(effort, meter))
-    return _conclude(meter, plan, runs, opinion, seed, effort)
+@dataclass(frozen=True)
+class _Estimate:
+    """One call of `estimate`."""
 
+    meter: Meter
+    strict: Judge | None
+    d: int
+    seed: Sequence[int]
+    effort: Effort
 
-def _conclude(
-    meter: Meter,
-    plan: Plan,
-    runs: Runs,
-    opinion: SecondOpinion | None,
-    seed: Sequence[int],
-    effort: Effort,
-) -> LogVolume:
-    levels = tuple(stage.level for stage in plan.stages)
-    if not runs.satisfied.any():
-        warnings: tuple[str, ...] = ()
-        if not plan.reached:
-            warnings = (f"the event was not seen down to a probability of {FLOOR:g}",)
-        return _from_draws(runs.prior, levels, meter, seed, effort, warnings)
-    clusters = find_clusters(runs.survivors, generator(seed, Purpose.CLUSTERS))
-    value, low, high = limits(runs, opinion, effort.confidence)
-    if not plan.stages:
-        exact = from_sample(runs.prior, effort.confidence, seed[0])
-        value, (low, high) = exact.value, exact.interval
-    enough = high - low <= 2.0 * effort.precision
-    # What borderline points would add, and then the unsimulated ones.
-    lift = math.log(float(runs.possible.mean()) / float(runs.satisfied.mean()))
-    unknown = _unknown(runs, effort.confidence)
-    with np.errstate(divide="ignore"):
-        estimates = tuple(np.log(runs.satisfied).tolist())
-    return LogVolume(
-        value=value,
-        interval=(low, min(0.0, _log_add(high + lift, unknown))),
-        confidence=effort.confidence,
-        counts=(_counts(meter),),
-        method=SPLITTING,
-        seed=seed[0],
-        log_count=None,
-        bracket=(value, min(0.0, _log_add(value + lift, unknown))),
-        splitting=Splitting(
-            prior=runs.prior,
-            levels=levels,
-            estimates=estimates,
-            ancestors=tuple(runs.ancestors.tolist()),
-            n_clusters=clusters.n,
-            clusters=tuple(clusters.n_by_run.tolist()),
-            opinion=opinion,
-        ),
-        warnings=(
-            *(() if enough else _spent(effort, meter)),
-            *_doubts(runs, clusters.n, clusters.n_by_run),
-        ),
-    )
+    def make(self) -> LogVolume:
+        rng = generator(self.seed, Purpose.PILOT)
+        try:
+            first = draw_first(self.meter, self.d, rng)
+        except BudgetSpentError:
+            return self._plain(rng)
+        try:
+            plan = explore(self.meter, first, rng)
+            runs, opinion = run_rounds(self.meter, plan, self._first_effort, self.seed)
+        except BudgetSpentError:
+            return self._from_draws(first.counts, (), self._spent())
+        return self._conclude(plan, runs, opinion)
+
+    def _conclude(self, plan: Plan, runs: Runs, opinion: SecondOpinion | None) -> LogVolume:
+        levels = tuple(stage.level for stage in plan.stages)
+        if not runs.satisfied.any():
+            unseen = f"the event was not seen down to a probability of {FLOOR:g}"
+            return self._from_draws(runs.prior, levels, () if plan.reached else (unseen,))
+        clusters = find_clusters(runs.survivors, generator(self.seed, Purpose.CLUSTERS))
+        found = self._first_limits(plan, runs, opinion)
+        shortfall = () if found.width <= 2.0 * self._first_effort.precision else self._spent()
+        look = self._look(runs)
+        if look is not None:
+            found = found.times(look.limits)
+            if not shortfall and found.width > 2.0 * self.effort.precision:
+                shortfall = (_open(look),)
+        unknown = _unknown(runs, self.effort.confidence)
+        with np.errstate(divide="ignore"):
+            estimates = tuple(np.log(runs.satisfied).tolist())
+        return LogVolume(
+            value=found.value,
+            interval=(found.low, min(0.0, _log_add(found.high, unknown))),
+            confidence=self.effort.confidence,
+            counts=(self._counts,),
+            method=SPLITTING,
+            seed=self.seed[0],
+            log_count=None,
+            bracket=(found.value, min(0.0, _log_add(found.top, unknown))),
+            splitting=Splitting(
+                prior=runs.prior,
+                levels=levels,
+                estimates=estimates,
+                ancestors=tuple(runs.ancestors.tolist()),
+                n_clusters=clusters.n,
+                clusters=tuple(clusters.n_by_run.tolist()),
+                opinion=opinion,
+                look=look,
+            ),
+            warnings=(
+                *shortfall,
+                *doubts(runs.ancestors, clusters),
+            ),
+        )
+
+    def _first_limits(self, plan: Plan, runs: Runs, opinion: SecondOpinion | None) -> Limits:
+        """Return what the first judge leads to."""
+        value, low, high = limits(runs, opinion, self.effort.confidence)
+        if not plan.stages:
+            exact = from_sample(runs.prior, self.effort.confidence, self.seed[0])
+            value, (low, high) = exact.value, exact.interval
+        # What borderline points would add.
+        lift = math.log(float(runs.possible.mean()) / float(runs.satisfied.mean()))
+        return Limits(value, low, value + lift, high + lift)
+
+    @property
+    def _first_effort(self) -> Effort:
+        """What the first judge alone must reach, so that the second look's error fits in too."""
+        part = 1.0 if self.strict is None else math.sqrt(1.0 - _LOOK_PART**2)
+        return replace(self.effort, precision=part * self.effort.precision)
+
+    def _look(self, runs: Runs) -> SecondLook | None:
+        if self.strict is None:
+            return None
+        n_left = self.effort.max_simulations - self.meter.n
+        rng = generator(self.seed, Purpose.SECOND_LOOK)
+        target = _LOOK_PART * self.effort.precision
+        return look_again(self.strict, runs, n_left, target, self.effort.confidence, rng)
+
+    def _plain(self, rng: np.random.Generator) -> LogVolume:
+        """Spend a budget that is too small for splitting on draws of the prior."""
+        if self.meter.n < self.meter.budget:
+            self.meter(rng.standard_normal((self.meter.budget - self.meter.n, self.d)))
+        return self._from_draws(self._counts, (), self._spent())
+
+    def _from_draws(
+        self, prior: Counts, levels: tuple[float, ...], warnings: tuple[str, ...]
+    ) -> LogVolume:
+        """Return what independent draws of the prior tell, where the runs tell nothing."""
+        if self.strict is not None:
+            # Nobody looked a second time.
+            n_open = prior.n_satisfied + prior.n_borderline
+            prior = Counts(prior.n_samples, 0, n_open, prior.n_unsimulated)
+        details = Splitting(prior, levels, (), (), 0, (), None, None)
+        volume = from_sample(prior, self.effort.confidence, self.seed[0])
+        return replace(
+            volume,
+            method=SPLITTING,
+            counts=(self._counts,),
+            splitting=details,
+            warnings=warnings,
+        )
+
+    def _spent(self) -> tuple[str, ...]:
+        words = (
+            f"stopped after {self.meter.n} simulations, before a precision of "
+            f"{self.effort.precision:g} nat: max-simulations = {self.effort.max_simulations}"
+        )
+        return (words,)
+
+    @property
+    def _counts(self) -> Counts:
+        assert self.meter.counts is not None  # noqa: S101 (every answer rests on draws)
+        return self.meter.counts
 
 
 def _unknown(runs: Runs, confidence: float) -> float:
@@ -166,61 +239,12 @@ def _unknown(runs: Runs, confidence: float) -> float:
     return math.log(share) if share else -math.inf
 
 
-def _doubts(runs: Runs, n_clusters: int, n_by_run: NDArray[np.int64]) -> Iterator[str]:
-    few = int(np.sum(runs.ancestors < FEW_ANCESTORS))
-    if few:
-        yield (
-            f"{few} of {runs.n} runs descend from fewer than {FEW_ANCESTORS} draws of the prior: "
-            "the interval may be too narrow"
-        )
-    missed = int(np.sum(n_by_run < n_clusters))
-    if missed:
-        yield (
-            f"{missed} of {runs.n} runs miss at least one of {n_clusters} clusters of survivors: "
-            "there may be more that all of them miss"
-        )
-
-
-def _plain(
-    meter: Meter, d: int, seed: Sequence[int], effort: Effort, rng: np.random.Generator
-) -> LogVolume:
-    """Spend what is left of a budget that is too small for splitting on draws of the prior."""
-    if meter.n < meter.budget:
-        meter(rng.standard_normal((meter.budget - meter.n, d)))
-    return _from_draws(_counts(meter), (), meter, seed, effort, _spent(effort, meter))
-
-
-def _from_draws(
-    prior: Counts,
-    levels: tuple[float, ...],
-    meter: Meter,
-    seed: Sequence[int],
-    effort: Effort,
-    warnings: tuple[str, ...],
-) -> LogVolume:
-    """Return what independent draws of the prior tell, where the runs tell nothing."""
-    details = Splitting(prior, levels, (), (), 0, (), None)
-    volume = from_sample(prior, effort.confidence, seed[0])
-    return replace(
-        volume,
-        method=SPLITTING,
-        counts=(_counts(meter),),
-        splitting=details,
-        warnings=warnings,
+def _open(look: SecondLook) -> str:
+    counts, limits = look.counts, look.limits
+    return (
+        f"of {counts.n_samples} points that satisfy at first {counts.n_satisfied} do so at a second "
+        f"look: that alone leaves ±{limits.width / 2.0:.2g} nat"
     )
-
-
-def _spent(effort: Effort, meter: Meter) -> tuple[str, ...]:
-    words = (
-        f"stopped after {meter.n} simulations, before a precision of {effort.precision:g} nat: "
-        f"max-simulations = {effort.max_simulations}"
-    )
-    return (words,)
-
-
-def _counts(meter: Meter) -> Counts:
-    assert meter.counts is not None  # noqa: S101 (every answer rests on draws)
-    return meter.counts
 
 
 def _log_add(a: float, b: float) -> float:

@@ -32,6 +32,7 @@ class Purpose(IntEnum):
     ROUNDS = 1
     OPINION = 2
     CLUSTERS = 3
+    SECOND_LOOK = 4
 
 
 @dataclass(frozen=True)

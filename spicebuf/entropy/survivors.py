@@ -1,6 +1,6 @@
 """Whether the runs of a splitting estimate agree on where the event is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,3 +51,19 @@ def find_clusters(survivors: Sequence[Floats], rng: np.random.Generator) -> Clus
     found = np.unique(labels[labels >= 0])
     seen = [len(np.unique(labels[(run == k) & (labels >= 0)])) for k in range(len(survivors))]
     return Clusters(max(1, len(found)), np.maximum(seen, [min(1, len(each)) for each in survivors]))
+
+
+def doubts(ancestors: NDArray[np.int64], clusters: Clusters) -> Iterator[str]:
+    """Tell what makes the interval of R runs doubtful; `ancestors` has shape (R,)."""
+    n_runs, few = len(ancestors), int(np.sum(ancestors < FEW_ANCESTORS))
+    if few:
+        yield (
+            f"{few} of {n_runs} runs descend from fewer than {FEW_ANCESTORS} draws of the prior: "
+            "the interval may be too narrow"
+        )
+    missed = int(np.sum(clusters.n_by_run < clusters.n))
+    if missed:
+        yield (
+            f"{missed} of {n_runs} runs miss at least one of {clusters.n} clusters of survivors: "
+            "there may be more that all of them miss"
+        )

@@ -4,17 +4,19 @@ from spicebuf.workflow.answers import check_answer, entropy_answer, sweep_answer
 from spicebuf.workflow.banks import SweptBank, Unsimulated, sweep_system
 from spicebuf.workflow.checks import ComponentCheck, SystemCheck, check_system
 from spicebuf.workflow.decks import decks_of, words_for_unsimulated
-from spicebuf.workflow.entropies import Settled, SystemEntropy, check_bank, entropy_system
+from spicebuf.workflow.discretisation import Basis, Discretisation
+from spicebuf.workflow.entropies import SystemEntropy, check_bank, entropy_system
 from spicebuf.workflow.run import Run, run_system
 from spicebuf.workflow.settings import METHODS, Progress, Settings
 
 __all__ = [
     "METHODS",
+    "Basis",
     "ComponentCheck",
+    "Discretisation",
     "Progress",
     "Run",
     "Settings",
-    "Settled",
     "SweptBank",
     "SystemCheck",
     "SystemEntropy",

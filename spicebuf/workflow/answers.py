@@ -8,7 +8,8 @@ from spicebuf.entropy import LogVolume, SecondOpinion
 from spicebuf.system import System
 from spicebuf.workflow.banks import SweptBank, Unsimulated
 from spicebuf.workflow.checks import ComponentCheck, SystemCheck
-from spicebuf.workflow.entropies import Settled, SystemEntropy
+from spicebuf.workflow.discretisation import Discretisation
+from spicebuf.workflow.entropies import SystemEntropy
 
 UNITS = {"nat": 1.0, "bit": math.log(2.0)}
 """Units of log volumes, in nats."""
@@ -48,10 +49,10 @@ def entropy_answer(
             **_log_volume(part, unit),
             **_counts(part),
             "splitting": _splitting(part, unit),
-            "bank_verdicts": _settled(settled),
+            "discretisation": _discretisation(between, unit),
         }
-        for component, part, settled in zip(
-            system.components, result.components, result.settled, strict=True
+        for component, part, between in zip(
+            system.components, result.components, result.discretisations, strict=True
         )
     ]
     return {
@@ -149,11 +150,15 @@ def _splitting(part: LogVolume, unit: str) -> dict[str, Any] | None:
     }
 
 
-def _settled(settled: Settled) -> dict[str, Any]:
+def _discretisation(between: Discretisation, unit: str) -> dict[str, Any]:
+    change = between.change
     return {
-        "max_gain": settled.max_gain,
-        "n_changed_between_grid_points": settled.n_changed,
-        "n_by_reach": {reach.word: n for reach, n in settled.n_by_reach.items()},
+        "basis": between.basis,
+        "max_gain": between.max_gain,
+        "n_examined": between.n_examined,
+        "n_changed": between.n_changed,
+        "log_volume_change": None if change is None else finite(change / UNITS[unit]),
+        "n_by_reach": {reach.word: n for reach, n in between.n_by_reach.items()},
     }
 
 

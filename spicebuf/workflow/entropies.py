@@ -1,11 +1,9 @@
 """Banks × APIs → log volumes; where they are too small for a bank, rare events."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from spicebuf.check import Checks, Reached, Verdict
+from spicebuf.check import Checks
 from spicebuf.entropy import (
     ENUMERATION,
     SPLITTING,
@@ -23,7 +21,16 @@ from spicebuf.source import stream_number
 from spicebuf.sweep import ngspice_version, simulators
 from spicebuf.system import System, file_stem
 from spicebuf.workflow.banks import SweptBank, require_sources, sweep_component
-from spicebuf.workflow.events import Event, Lab, check_grid, climbing, event_of, judge_of, settle
+from spicebuf.workflow.discretisation import Discretisation, between_runs, count_bank
+from spicebuf.workflow.events import (
+    Event,
+    Lab,
+    check_grid,
+    climbing,
+    event_of,
+    judge_of,
+    strict_of,
+)
 from spicebuf.workflow.settings import AUTO, PRECISION, Progress, Settings, silent
 
 RARE = 1e-3
@@ -34,36 +41,17 @@ _GROWTH = 16.0
 
 
 @dataclass(frozen=True)
-class Settled:
-    """How the verdicts on a bank were reached.
-
-    Attributes
-    ----------
-    max_gain : float
-        Slope of a curve inside its input API that they allow for [V/V]; 0 trusts the grid.
-    n_by_reach : mapping of Reached to int
-        θ by how their verdict was reached.
-    n_changed : int
-        θ whose verdict is another one than that of the grid alone.
-    """
-
-    max_gain: float
-    n_by_reach: Mapping[Reached, int]
-    n_changed: int
-
-
-@dataclass(frozen=True)
 class SystemEntropy:
     """Log volumes of the components and of the chain, and the banks that they were counted in.
 
-    `settled` tells how the verdicts on each bank were reached; `n_simulated` is the number of θ that were
-    simulated now, not found in banks or journals.
+    `discretisations` tells what lies between the points of the curves; `n_simulated` is the number of θ
+    that were simulated now, not found in banks or journals.
     """
 
     components: tuple[LogVolume, ...]
     total: LogVolume
     banks: tuple[SweptBank, ...]
-    settled: tuple[Settled, ...]
+    discretisations: tuple[Discretisation, ...]
     n_simulated: int
 
 
@@ -83,31 +71,8 @@ def entropy_system(
             with open_journal(settings.banks / f"{file_stem(component.name)}.journal") as journal:
                 lab = Lab(pool, version, journal, settings.max_gain)
                 found.append(_component(system, k, settings, lab, on_progress))
-    volumes, banks, settled, n_simulated = zip(*found, strict=True)
-    return SystemEntropy(volumes, total(volumes), banks, settled, sum(n_simulated))
-
-
-def count_bank(event: Event, swept: SweptBank, lab: Lab) -> tuple[Counts, Settled]:
-    """Count the θ of a bank by their verdicts, and tell how those were reached."""
-    n_by_verdict = np.zeros(len(Verdict), dtype=np.int64)
-    n_by_reach = np.zeros(len(Reached), dtype=np.int64)
-    n_changed = first = 0
-    for curves in swept.bank.read(swept.n):
-        rows = range(first, first + len(curves.status))
-        grid = check_grid(event, curves)
-        checks = settle(event, swept.bank.theta(rows), curves, grid, lab)
-        n_by_verdict += np.bincount(checks.verdict, minlength=len(Verdict))
-        n_by_reach += np.bincount(checks.reached, minlength=len(Reached))
-        n_changed += int(np.count_nonzero(checks.verdict != grid.verdict))
-        first = rows.stop
-    counts = Counts(
-        n_samples=swept.n,
-        n_satisfied=int(n_by_verdict[Verdict.SATISFIED]),
-        n_borderline=int(n_by_verdict[Verdict.BORDERLINE]),
-        n_unsimulated=int(n_by_verdict[Verdict.UNSIMULATED]),
-    )
-    by_reach = {reach: int(n_by_reach[reach]) for reach in Reached}
-    return counts, Settled(lab.max_gain, by_reach, n_changed)
+    volumes, banks, discretisations, n_simulated = zip(*found, strict=True)
+    return SystemEntropy(volumes, total(volumes), banks, discretisations, sum(n_simulated))
 
 
 def check_bank(system: System, index: int, swept: SweptBank) -> Iterator[tuple[Curves, Checks]]:
@@ -119,8 +84,8 @@ def check_bank(system: System, index: int, swept: SweptBank) -> Iterator[tuple[C
 
 def _component(
     system: System, index: int, settings: Settings, lab: Lab, on_progress: Progress
-) -> tuple[LogVolume, SweptBank, Settled, int]:
-    """Return the log volume of a component, its bank, its verdicts, and how many θ were simulated."""
+) -> tuple[LogVolume, SweptBank, Discretisation, int]:
+    """Return the log volume of a component, its bank, what lies between points, and θ simulated."""
     component = system.components[index]
     version, pool, n_simulated = lab.ngspice_version, lab.pool, 0
     chosen = settings
@@ -128,20 +93,20 @@ def _component(
         swept = sweep_component(system, component, chosen, version, pool, on_progress)
         n_simulated += swept.n_simulated
         event = event_of(system, index, swept.bank.bench)
-        counts, settled = count_bank(event, swept, lab)
+        counts, between = count_bank(event, swept, lab)
         volume = _volume(counts, swept, settings.confidence)
         if _is_rare(volume, settings):
-            volume, n_more = _split(climbing(event), settings, lab, on_progress)
-            return volume, swept, settled, n_simulated + n_more
+            volume, between, n_more = _split(climbing(event), settings, lab, on_progress)
+            return volume, swept, between, n_simulated + n_more
         if not _too_wide(volume, settings):
-            return volume, swept, settled, n_simulated
+            return volume, swept, between, n_simulated
         chosen = replace(settings, n_samples=_larger(volume, settings))
         if chosen.n_samples <= swept.n:
             words = (
                 f"stopped at {swept.n} samples, before a precision of {settings.precision:g} nat: "
                 f"max-simulations = {settings.max_simulations}"
             )
-            return replace(volume, warnings=(words,)), swept, settled, n_simulated
+            return replace(volume, warnings=(words,)), swept, between, n_simulated
 
 
 def _volume(counts: Counts, swept: SweptBank, confidence: float) -> LogVolume:
@@ -176,8 +141,8 @@ def _larger(volume: LogVolume, settings: Settings) -> int:
 
 def _split(
     event: Event, settings: Settings, lab: Lab, on_progress: Progress
-) -> tuple[LogVolume, int]:
-    """Estimate a rare component by splitting; return its log volume and the θ simulated."""
+) -> tuple[LogVolume, Discretisation, int]:
+    """Estimate a rare component by splitting; return also what lies between points, and θ simulated."""
     name = event.component.name
     precision = settings.precision or PRECISION
     effort = Effort(precision, settings.confidence, settings.max_simulations)
@@ -192,6 +157,7 @@ def _split(
         event.d,
         (settings.seed, stream_number(name)),
         effort,
+        strict_of(event, lab, simulated),
         lambda n: on_progress(f"{name}, splitting", n, 0),
     )
-    return volume, n_simulated
+    return volume, between_runs(event, volume, lab), n_simulated

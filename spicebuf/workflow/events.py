@@ -2,10 +2,12 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spicebuf.api import Api
 from spicebuf.bank import bench_key
@@ -19,6 +21,9 @@ from spicebuf.refine import refine
 from spicebuf.simulate import Curves
 from spicebuf.sweep import sweep
 from spicebuf.system import Component, System
+
+Answer: TypeAlias = Mapping[str, NDArray[Any]]
+"""Arrays of one entry for each θ."""
 
 
 @dataclass(frozen=True)
@@ -111,27 +116,59 @@ def settle(event: Event, theta: Floats, curves: Curves, checks: Checks, lab: Lab
 def judge_of(event: Event, lab: Lab, on_simulated: Callable[[int], None]) -> Judge:
     """Return the judge of an event: latent points → θ → curves → verdicts, each batch only once ever.
 
-    Verdicts are those of the bench's points: to refine every θ that satisfies on the way to a rare event
-    took eight times as long as to find them.
+    Verdicts are those of the bench's points; `strict_of` is about all inputs.
     `on_simulated` is called with the number of θ that had to be simulated.
     """
+    apis, vdd = (event.api_in, event.api_out), event.bench.vdd
+
+    def answer(theta: Floats) -> Answer:
+        curves = sweep(event.bench, theta, lab.pool)
+        score = score_curves(curves, event.bench.vin, *apis, vdd)
+        return {"score": score, "verdict": check_grid(event, curves).verdict}
+
+    return _asking("judge", event, lab, answer, on_simulated)
+
+
+def strict_of(event: Event, lab: Lab, on_simulated: Callable[[int], None]) -> Judge | None:
+    """Return the judge of an event whose verdicts are refined; None where the grid is to be trusted.
+
+    To refine every θ that satisfies on the way to a rare event took eight times as long as to find them.
+    """
+    if lab.max_gain == 0.0:
+        return None
+    apis = (event.api_in, event.api_out)
+
+    def answer(theta: Floats) -> Answer:
+        curves = sweep(event.bench, theta, lab.pool)
+        grid = check_grid(event, curves)
+        checks = refine(event.bench, theta, curves, grid, apis, lab.max_gain, lab.pool)
+        return {"score": np.nan_to_num(checks.margin, nan=-np.inf), "verdict": checks.verdict}
+
+    return _asking("strict", event, lab, answer, on_simulated)
+
+
+def _asking(
+    what: str,
+    event: Event,
+    lab: Lab,
+    answer: Callable[[Floats], Answer],
+    on_simulated: Callable[[int], None],
+) -> Judge:
+    """Return a judge that keeps its answers in the journal."""
     priors = list(event.component.priors.values())
-    on, about = event.bench, event.about(lab)
+    about = what.encode() + event.about(lab)
 
     def judge(z: Floats) -> Judged:
         theta = from_latent(priors, z)
-        question = b"judge" + about + theta.tobytes()
-        answer = lab.journal.recall(question)
-        if answer is None:
-            curves = sweep(on, theta, lab.pool)
-            apis = (event.api_in, event.api_out)
-            score = score_curves(curves, on.vin, *apis, on.vdd)
-            answer = {"score": score, "verdict": check_grid(event, curves).verdict}
-            lab.journal.keep(question, answer)
+        question = about + theta.tobytes()
+        found: Answer | None = lab.journal.recall(question)
+        if found is None:
+            found = answer(theta)
+            lab.journal.keep(question, found)
             on_simulated(len(theta))
-        verdict = answer["verdict"]
+        verdict = found["verdict"]
         return Judged(
-            score=np.asarray(answer["score"], dtype=np.float64),
+            score=np.asarray(found["score"], dtype=np.float64),
             satisfied=verdict == Verdict.SATISFIED,
             possible=verdict != Verdict.VIOLATED,
         )
