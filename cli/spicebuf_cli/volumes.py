@@ -64,7 +64,7 @@ def _between(found: dict[str, Any], unit: str) -> str:
     if found["log_volume_change"] is not None:
         words += f" ({found['log_volume_change']:+.4f} {unit})"
     if found["basis"] == "half steps":
-        return words + "; steps were halved, smaller ones may change as much again"
+        return words + "; in half steps, since feedback has no bound"
     return words + f"; gain ≤ {found['max_gain']:g}"
 
 
