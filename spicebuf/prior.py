@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 
 _CALL = re.compile(r"\s*([a-z_]+)\s*\(([^()]*)\)\s*", re.IGNORECASE | re.ASCII)
 _MAX_GRID = 1_000_000
+# linspace(0, 1, 11) holds 0.30000000000000004, which grid(0.3) means too.
+_ROUNDING = 1e-12
 
 
 class Prior(ABC):
@@ -32,8 +34,20 @@ class Prior(ABC):
         """The least and the greatest value that can be drawn; infinite where unbounded."""
 
     @abstractmethod
+    def cdf(self, value: float) -> float:
+        """Return the probability of a value ≤ `value`, which may be infinite."""
+
+    @abstractmethod
+    def log_density(self, values: Floats) -> Floats:
+        """Return the natural log of the density at values, any shape, same shape.
+
+        In one over the parameter's unit; of a finite prior the log of the probability itself. −inf
+        outside of the support, whose ends belong to it.
+        """
+
     def mass_below_or_at_zero(self) -> float:
         """Return the probability of a value ≤ 0, which no width, length or resistance may take."""
+        return self.cdf(0.0)
 
     def allows(self, value: float) -> bool:
         """Tell whether a value can be drawn."""
@@ -68,9 +82,13 @@ class Uniform(Prior):
         """See `Prior.support`."""
         return self.low, self.high
 
-    def mass_below_or_at_zero(self) -> float:
-        """See `Prior.mass_below_or_at_zero`."""
-        return min(1.0, max(0.0, -self.low / (self.high - self.low)))
+    def cdf(self, value: float) -> float:
+        """See `Prior.cdf`."""
+        return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
+
+    def log_density(self, values: Floats) -> Floats:
+        """See `Prior.log_density`."""
+        return _within(self, values, np.full(values.shape, -math.log(self.high - self.low)))
 
 
 @dataclass(frozen=True)
@@ -99,9 +117,17 @@ class LogUniform(Prior):
         """See `Prior.support`."""
         return self.low, self.high
 
-    def mass_below_or_at_zero(self) -> float:
-        """See `Prior.mass_below_or_at_zero`."""
-        return 0.0
+    def cdf(self, value: float) -> float:
+        """See `Prior.cdf`."""
+        log_low, log_high = math.log(self.low), math.log(self.high)
+        inside = min(self.high, max(self.low, value))
+        return (math.log(inside) - log_low) / (log_high - log_low)
+
+    def log_density(self, values: Floats) -> Floats:
+        """See `Prior.log_density`."""
+        inside = np.clip(values, self.low, self.high)
+        log_span = math.log(math.log(self.high) - math.log(self.low))
+        return _within(self, values, -np.log(inside) - log_span)
 
 
 @dataclass(frozen=True)
@@ -156,13 +182,19 @@ class TruncNormal(Prior):
         """See `Prior.support`."""
         return self.low, self.high
 
-    def mass_below_or_at_zero(self) -> float:
-        """See `Prior.mass_below_or_at_zero`."""
-        if self.low > 0.0:
-            return 0.0
-        upper = min(0.0, self.high)
-        below = ndtr((upper - self.mean) / self.sd) - ndtr((self.low - self.mean) / self.sd)
-        return float(below / self._mass)
+    def cdf(self, value: float) -> float:
+        """See `Prior.cdf`."""
+        a, b = self._cut
+        z = (min(self.high, max(self.low, value)) - self.mean) / self.sd
+        if self._flip:
+            return float((ndtr(b) - ndtr(-z)) / self._mass)
+        return float((ndtr(z) - ndtr(a)) / self._mass)
+
+    def log_density(self, values: Floats) -> Floats:
+        """See `Prior.log_density`."""
+        z = (values - self.mean) / self.sd
+        log_scale = math.log(self.sd * math.sqrt(2.0 * math.pi) * self._mass)
+        return _within(self, values, -0.5 * z**2 - log_scale)
 
 
 @dataclass(frozen=True)
@@ -192,9 +224,17 @@ class Grid(Prior):
         """See `Prior.support`."""
         return min(self.points), max(self.points)
 
-    def mass_below_or_at_zero(self) -> float:
-        """See `Prior.mass_below_or_at_zero`."""
-        return sum(point <= 0.0 for point in self.points) / len(self.points)
+    def cdf(self, value: float) -> float:
+        """See `Prior.cdf`."""
+        return sum(point <= value for point in self.points) / len(self.points)
+
+    def log_density(self, values: Floats) -> Floats:
+        """See `Prior.log_density`; values that differ from a point by rounding alone are that point."""
+        points = np.sort(self.points)
+        rounding = _ROUNDING * np.abs(points).max()
+        first = np.searchsorted(points, values - rounding)
+        last = np.searchsorted(points, values + rounding, side="right")
+        return np.where(last > first, -math.log(len(points)), -np.inf)
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -220,6 +260,11 @@ def parse_prior(text: str) -> Prior:
         signature = next(s for s in _SIGNATURES if s.startswith(name + "("))
         raise InputError(f"{text.strip()!r} has {len(arguments)} argument(s); write {signature}")
     return build(*arguments)
+
+
+def _within(prior: Prior, values: Floats, log_density: Floats) -> Floats:
+    low, high = prior.support
+    return np.where((values >= low) & (values <= high), log_density, -np.inf)
 
 
 def _require_ascending(name: str, low: float, high: float) -> None:

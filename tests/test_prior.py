@@ -19,7 +19,7 @@ from spicebuf.prior import (
 QUANTILES = np.linspace(0.001, 0.999, 101)
 
 
-@pytest.mark.parametrize(
+CONTINUOUS = pytest.mark.parametrize(
     ("text", "reference"),
     [
         ("uniform(-1.2, -0.4)", stats.uniform(-1.2, 0.8)),
@@ -30,10 +30,43 @@ QUANTILES = np.linspace(0.001, 0.999, 101)
         ("truncnorm(0, 1, -7, -6)", stats.truncnorm(-7, -6)),
     ],
 )
+
+
+@CONTINUOUS
 def test_quantiles_equal_those_of_scipy(text: str, reference: stats.rv_continuous) -> None:
     np.testing.assert_allclose(
         parse_prior(text).ppf(QUANTILES), reference.ppf(QUANTILES), rtol=1e-9
     )
+
+
+@CONTINUOUS
+def test_densities_equal_those_of_scipy(text: str, reference: stats.rv_continuous) -> None:
+    """Also in tails cut off far from the mean, where a careless mass has no digits left."""
+    prior, values = parse_prior(text), reference.ppf(QUANTILES).reshape(-1, 1)
+    np.testing.assert_allclose(prior.log_density(values), reference.logpdf(values), rtol=1e-9)
+    found = [prior.cdf(value) for value in values.ravel()]
+    np.testing.assert_allclose(found, QUANTILES, rtol=1e-9)
+
+
+@CONTINUOUS
+def test_the_ends_belong_to_the_support(text: str, reference: stats.rv_continuous) -> None:
+    prior = parse_prior(text)
+    low, high = prior.support
+    if np.isfinite(low):
+        inside, outside = np.array([low, high]), np.array([np.nextafter(low, -9), high + 1e-9])
+        nearly = inside + np.array([1e-12, -1e-12]) * (high - low)
+        np.testing.assert_allclose(prior.log_density(inside), reference.logpdf(nearly), rtol=1e-9)
+        np.testing.assert_array_equal(prior.log_density(outside), -np.inf)
+    assert (prior.cdf(low), prior.cdf(high)) == pytest.approx((0.0, 1.0))
+    assert (prior.cdf(-np.inf), prior.cdf(np.inf)) == pytest.approx((0.0, 1.0))
+
+
+def test_a_grid_has_the_mass_of_its_points() -> None:
+    prior = parse_prior("linspace(0, 1, 11)")
+    values = np.array([[0.3, 1.0], [0.31, -0.1]])
+    expected = np.array([[-np.log(11), -np.log(11)], [-np.inf, -np.inf]])
+    np.testing.assert_array_equal(prior.log_density(values), expected)
+    assert prior.cdf(0.25) == pytest.approx(3 / 11)
 
 
 @pytest.mark.parametrize(
