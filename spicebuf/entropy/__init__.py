@@ -7,6 +7,7 @@ from spicebuf.entropy.rounds import Effort
 from spicebuf.entropy.volume import (
     ENUMERATION,
     MONTE_CARLO,
+    REWEIGHTED,
     SPLITTING,
     Counts,
     LogVolume,
@@ -17,10 +18,13 @@ from spicebuf.entropy.volume import (
     require_precision,
     total,
 )
+from spicebuf.entropy.weights import MIN_EFFECTIVE, Share, Weights, effective_size, from_weighted
 
 __all__ = [
     "ENUMERATION",
+    "MIN_EFFECTIVE",
     "MONTE_CARLO",
+    "REWEIGHTED",
     "SPLITTING",
     "Counts",
     "Effort",
@@ -28,11 +32,15 @@ __all__ = [
     "Judged",
     "LogVolume",
     "SecondOpinion",
+    "Share",
     "Splitting",
+    "Weights",
     "clopper_pearson",
+    "effective_size",
     "estimate",
     "from_enumeration",
     "from_sample",
+    "from_weighted",
     "require_confidence",
     "require_precision",
     "total",

@@ -10,9 +10,9 @@ from scipy.special import logsumexp, ndtri
 
 from spicebuf.entropy.events import Floats, Judge
 from spicebuf.entropy.kernels import log_prior, whiten
+from spicebuf.entropy.weights import MIN_EFFECTIVE
 
 N_POINTS = 20_000
-MIN_EFFECTIVE = 300.0
 MAX_ERRORS = 3.0
 """Standard errors by which the two opinions may differ."""
 

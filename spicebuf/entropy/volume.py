@@ -12,10 +12,12 @@ from spicebuf.errors import InputError
 
 if TYPE_CHECKING:
     from spicebuf.entropy.rare import Splitting
+    from spicebuf.entropy.weights import Weights
 
 MONTE_CARLO = "monte-carlo"
 ENUMERATION = "enumeration"
 SPLITTING = "splitting"
+REWEIGHTED = "reweighted"
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class LogVolume:
     Attributes
     ----------
     value : float
-        log(n_satisfied / n_samples), ≤ 0; −inf if none satisfies.
+        log(n_satisfied / n_samples), ≤ 0, where every θ counts alike; −inf if none satisfies.
     interval : (float, float)
         Holds the true log volume at the confidence level, counting θ of unknown verdict both ways.
     confidence : float
@@ -66,7 +68,8 @@ class LogVolume:
         Of the one component, or of each component of a sum. Where `method` is ``"splitting"``, they are
         of all points that were judged on the way, and no measure of the volume.
     method : str
-        ``"monte-carlo"``, ``"enumeration"``, ``"splitting"``, or several joined by ``"+"`` in a sum.
+        ``"monte-carlo"``, ``"enumeration"``, ``"splitting"``, ``"reweighted"``, or several joined by
+        ``"+"`` in a sum.
     seed : int or None
         Of the draws; None if there were none.
     log_count : float or None
@@ -75,6 +78,8 @@ class LogVolume:
         The value, if all θ of unknown verdict were violated, and if all were satisfied.
     splitting : Splitting or None
         How a rare event was estimated.
+    weights : Weights or None
+        Of draws from another prior.
     warnings : tuple of str
         What makes the answer doubtful, or less than was asked for.
     """
@@ -88,7 +93,13 @@ class LogVolume:
     log_count: float | None
     bracket: tuple[float, float]
     splitting: "Splitting | None" = None
+    weights: "Weights | None" = None
     warnings: tuple[str, ...] = ()
+
+    @property
+    def effective(self) -> float | None:
+        """Effective sample size, where draws from another prior were weighed."""
+        return None if self.weights is None else self.weights.effective
 
 
 def from_sample(counts: Counts, confidence: float, seed: int) -> LogVolume:
@@ -186,6 +197,8 @@ def _joint_upper(part: LogVolume, parts: Sequence[LogVolume]) -> float:
     (counts,) = part.counts
     # The lower end is −inf: all that may go wrong is left to the upper one.
     tail = 1.0 - part.confidence ** (1.0 / len(parts))
+    if part.weights is not None:
+        return part.weights.ends[1].limits(tail)[1]
     if part.splitting is not None:
         if math.isfinite(part.value):
             widened = float(ndtri(1.0 - tail) / ndtri(0.5 + part.confidence / 2.0))
@@ -206,13 +219,19 @@ def _gap(part: LogVolume, end: int) -> float:
         return 0.0
     if part.splitting is not None:
         return abs(limit - centre)
-    (counts,) = part.counts
     # Near p = 1 the exact limits cannot pass 0, and many small gaps add to too little: there the
     # standard error of log p (delta method) is the larger, and is what adds up right.
-    n_hits = counts.n_possible if end else counts.n_satisfied
     z = float(-ndtri((1.0 - part.confidence) / 2.0))
-    error = z * math.sqrt((counts.n_samples - n_hits) / (n_hits * counts.n_samples))
-    return max(abs(limit - centre), error)
+    return max(abs(limit - centre), z * _error(part, end))
+
+
+def _error(part: LogVolume, end: int) -> float:
+    """Return the standard error of log p at an end of the bracket, from independent draws."""
+    if part.weights is not None:
+        return part.weights.ends[end].error
+    (counts,) = part.counts
+    n_hits = counts.n_possible if end else counts.n_satisfied
+    return math.sqrt((counts.n_samples - n_hits) / (n_hits * counts.n_samples))
 
 
 def _log(x: float) -> float:
