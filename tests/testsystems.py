@@ -36,6 +36,17 @@ def divider_log_volume(gain_low: float, gain_high: float, ratio: float = 1000.0)
     return math.log(share) if share > 0.0 else -math.inf
 
 
+def even_divider_log_volume(gain_low: float, low: float, high: float) -> float:
+    """Log of the share of dividers whose gain lies between `gain_low` < 1/2 and 1 − `gain_low`.
+
+    With r1 and r2 uniform on [low, high], the gain is too low in a triangle of the square, r1 > k r2 with
+    k = 1/gain_low − 1, and too high in its mirror image; both have legs high − k low and that over k.
+    """
+    k = 1.0 / gain_low - 1.0
+    triangle = (high - k * low) ** 2 / (2.0 * k)
+    return math.log(1.0 - 2.0 * triangle / (high - low) ** 2)
+
+
 def narrow_divider(p: float) -> tuple[str, float]:
     """Return a system of one divider with a gain of 0.495 to 0.505 in a share `p` of θ, and log p.
 

@@ -22,25 +22,29 @@ if TYPE_CHECKING:
 @options.max_gain_option
 @options.precision_option
 @options.banks_option()
+@options.from_option
 @options.bits_option
 @options.out_option("Also write the JSON answer to this file.")
 def entropy(
     system: Path,
     settings: "Settings",
+    drawn_from: Path | None,
     bits: bool,
     as_json: bool,
     out: Path | None,
 ) -> None:
     """Estimate how much of the prior satisfies the APIs of SYSTEM.
 
-    Missing transfer curves are simulated; those in the banks are used again, whatever the APIs.
+    Missing transfer curves are simulated; those in the banks are used again, whatever the APIs. With
+    --from, those drawn from the priors of another system file answer for the priors of this one.
     """
     from spicebuf.system import load_system  # noqa: PLC0415 (start-up time)
     from spicebuf.workflow import entropy_answer, entropy_system  # noqa: PLC0415
 
     loaded = load_system(system)
+    other = None if drawn_from is None else load_system(drawn_from)
     with progress_bar() as progress:
-        result = entropy_system(loaded, settings, progress)
+        result = entropy_system(loaded, settings, progress, other)
     answer = entropy_answer(loaded, result, settings.seed, "bit" if bits else "nat")
     write_answer(out, answer)
     if as_json:

@@ -67,6 +67,13 @@ scheduler_option = click.option(
     metavar="ADDRESS",
     help="Simulate on the workers of a Dask scheduler, such as tcp://10.0.0.1:8786.",
 )
+from_option = click.option(
+    "--from",
+    "drawn_from",
+    type=click.Path(path_type=Path),
+    metavar="OTHER",
+    help="Weigh the banks of system file OTHER, drawn from its priors, instead of drawing anew.",
+)
 verbose_option = click.option(
     "-v",
     "--verbose",

@@ -22,6 +22,9 @@ def print_volumes(answer: dict[str, Any]) -> None:
         if part["splitting"] is not None:
             click.echo(f"{part['name']}: {_splitting(part)}")
     for part in parts:
+        if part["effective_sample_size"] is not None:
+            click.echo(f"{part['name']}: {_weights(part, answer['drawn_from'])}")
+    for part in parts:
         click.echo(
             f"{part['name']}: {_between(part['discretisation'], answer['units']['log_volume'])}"
         )
@@ -54,6 +57,11 @@ def _splitting(part: dict[str, Any]) -> str:
     size = f"{opinion['effective_sample_size']:.0f}"
     words += f"{_number(opinion['log_volume'])} {_interval(opinion)}, effective size {size}"
     return words
+
+
+def _weights(part: dict[str, Any], drawn_from: str) -> str:
+    size = f"{part['effective_sample_size']:.0f}"
+    return f"{part['n_samples']} θ drawn for {drawn_from} weigh as much as {size}"
 
 
 def _between(found: dict[str, Any], unit: str) -> str:

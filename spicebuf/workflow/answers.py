@@ -48,6 +48,7 @@ def entropy_answer(
             "name": component.name,
             **_log_volume(part, unit),
             **_counts(part),
+            "effective_sample_size": part.effective,
             "splitting": _splitting(part, unit),
             "discretisation": _discretisation(between, unit),
         }
@@ -59,6 +60,7 @@ def entropy_answer(
         "version": spicebuf.__version__,
         "seed": seed,
         "system": system.path.name,
+        "drawn_from": None if result.drawn_from is None else result.drawn_from.path.name,
         "units": {"log_volume": unit, "log_count": unit},
         **_log_volume(result.total, unit),
         "n_simulated": result.n_simulated,

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spicebuf.check import Reached, Verdict
-from spicebuf.entropy import Counts, LogVolume
+from spicebuf.entropy import LogVolume
 from spicebuf.workflow.banks import SweptBank
 from spicebuf.workflow.events import Event, Lab, check_grid, settle
 
@@ -49,35 +50,43 @@ class Discretisation:
     n_by_reach: Mapping[Reached, int]
 
 
-def count_bank(event: Event, swept: SweptBank, lab: Lab) -> tuple[Counts, Discretisation]:
-    """Count the θ of a bank by their verdicts, and tell how those were reached."""
-    n_by_verdict, n_on_grid = (np.zeros(len(Verdict), dtype=np.int64) for _ in range(2))
+def judge_bank(
+    event: Event, swept: SweptBank, lab: Lab
+) -> tuple[NDArray[np.uint8], Discretisation]:
+    """Return the `Verdict` of each θ of a bank, shape (swept.n,), and tell how they were reached."""
+    verdicts, on_grid = [], []
     n_by_reach = np.zeros(len(Reached), dtype=np.int64)
-    n_changed = first = 0
+    first = 0
     for curves in swept.bank.read(swept.n):
         rows = range(first, first + len(curves.status))
         grid = check_grid(event, curves)
         checks = settle(event, swept.bank.theta(rows), curves, grid, lab)
-        n_by_verdict += np.bincount(checks.verdict, minlength=len(Verdict))
-        n_on_grid += np.bincount(grid.verdict, minlength=len(Verdict))
+        verdicts.append(checks.verdict)
+        on_grid.append(grid.verdict)
         n_by_reach += np.bincount(checks.reached, minlength=len(Reached))
-        n_changed += int(np.count_nonzero(checks.verdict != grid.verdict))
         first = rows.stop
-    n_satisfied, before = int(n_by_verdict[Verdict.SATISFIED]), int(n_on_grid[Verdict.SATISFIED])
-    counts = Counts(
-        n_samples=swept.n,
-        n_satisfied=n_satisfied,
-        n_borderline=int(n_by_verdict[Verdict.BORDERLINE]),
-        n_unsimulated=int(n_by_verdict[Verdict.UNSIMULATED]),
-    )
-    basis = _basis(event, lab)
-    return counts, Discretisation(
+    by_reach = {reach: int(n_by_reach[reach]) for reach in Reached}
+    now, before = np.concatenate(verdicts), np.concatenate(on_grid)
+    return now, _between(_basis(event, lab), lab.max_gain, before, now, by_reach)
+
+
+def _between(
+    basis: Basis,
+    max_gain: float,
+    before: NDArray[np.uint8],
+    now: NDArray[np.uint8],
+    n_by_reach: Mapping[Reached, int],
+) -> Discretisation:
+    n_open = np.isin(before, (Verdict.SATISFIED, Verdict.BORDERLINE)).sum()
+    n_before, n_now = ((each == Verdict.SATISFIED).sum() for each in (before, now))
+    looked = basis is not Basis.GRID
+    return Discretisation(
         basis=basis,
-        max_gain=lab.max_gain,
-        n_examined=0 if basis is Basis.GRID else before + int(n_on_grid[Verdict.BORDERLINE]),
-        n_changed=n_changed,
-        change=_log(n_satisfied / before) if before and basis is not Basis.GRID else None,
-        n_by_reach={reach: int(n_by_reach[reach]) for reach in Reached},
+        max_gain=max_gain,
+        n_examined=int(n_open) if looked else 0,
+        n_changed=int(np.count_nonzero(now != before)),
+        change=_log(n_now / n_before) if n_before and looked else None,
+        n_by_reach=n_by_reach,
     )
 
 

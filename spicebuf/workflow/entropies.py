@@ -21,7 +21,7 @@ from spicebuf.source import stream_number
 from spicebuf.sweep import ngspice_version, simulators
 from spicebuf.system import System, file_stem
 from spicebuf.workflow.banks import SweptBank, require_sources, sweep_component
-from spicebuf.workflow.discretisation import Discretisation, between_runs, count_bank
+from spicebuf.workflow.discretisation import Discretisation, between_runs, judge_bank
 from spicebuf.workflow.events import (
     Event,
     Lab,
@@ -32,6 +32,7 @@ from spicebuf.workflow.events import (
     strict_of,
 )
 from spicebuf.workflow.settings import AUTO, PRECISION, Progress, Settings, silent
+from spicebuf.workflow.weighing import count_verdicts, counterpart, require_reweightable, reweigh
 
 RARE = 1e-3
 """Share of a bank below which splitting is more precise for the same number of simulations."""
@@ -45,7 +46,8 @@ class SystemEntropy:
     """Log volumes of the components and of the chain, and the banks that they were counted in.
 
     `discretisations` tells what lies between the points of the curves; `n_simulated` is the number of θ
-    that were simulated now, not found in banks or journals.
+    that were simulated now, not found in banks or journals; `drawn_from` is the system whose priors the
+    banks were drawn from, None if it is the one that was asked about.
     """
 
     components: tuple[LogVolume, ...]
@@ -53,26 +55,40 @@ class SystemEntropy:
     banks: tuple[SweptBank, ...]
     discretisations: tuple[Discretisation, ...]
     n_simulated: int
+    drawn_from: System | None = None
 
 
 def entropy_system(
-    system: System, settings: Settings, on_progress: Progress = silent
+    system: System,
+    settings: Settings,
+    on_progress: Progress = silent,
+    drawn_from: System | None = None,
 ) -> SystemEntropy:
     """Estimate or count the log volume of each component and of the chain.
 
-    Raises as `sweep_system` does, and InputError if a free API has no sets.
+    With `drawn_from`, the θ of its banks answer, each weighed by its density under the priors of `system`
+    over that under its own; what is missing from these banks is simulated.
+
+    Raises as `sweep_system` does, and InputError if a free API has no sets, or if the banks of
+    `drawn_from` cannot answer for `system` (see `require_reweightable`, `reweigh`).
     """
     system.require_sets()
-    require_sources(system, settings)
+    if drawn_from is None:
+        require_sources(system, settings)
+    else:
+        require_reweightable(system, drawn_from, settings)
     with simulators(settings.n_workers, settings.scheduler) as pool:
         version = ngspice_version(pool)
         found = []
         for k, component in enumerate(system.components):
             with open_journal(settings.banks / f"{file_stem(component.name)}.journal") as journal:
                 lab = Lab(pool, version, journal, settings.max_gain)
-                found.append(_component(system, k, settings, lab, on_progress))
-    volumes, banks, discretisations, n_simulated = zip(*found, strict=True)
-    return SystemEntropy(volumes, total(volumes), banks, discretisations, sum(n_simulated))
+                if drawn_from is None:
+                    found.append(_component(system, k, settings, lab, on_progress))
+                else:
+                    found.append(_reweighted(system, k, drawn_from, settings, lab, on_progress))
+    volumes, banks, between, n_simulated = zip(*found, strict=True)
+    return SystemEntropy(volumes, total(volumes), banks, between, sum(n_simulated), drawn_from)
 
 
 def check_bank(system: System, index: int, swept: SweptBank) -> Iterator[tuple[Curves, Checks]]:
@@ -93,8 +109,8 @@ def _component(
         swept = sweep_component(system, component, chosen, version, pool, on_progress)
         n_simulated += swept.n_simulated
         event = event_of(system, index, swept.bank.bench)
-        counts, between = count_bank(event, swept, lab)
-        volume = _volume(counts, swept, settings.confidence)
+        verdicts, between = judge_bank(event, swept, lab)
+        volume = _volume(count_verdicts(verdicts), swept, settings.confidence)
         if _is_rare(volume, settings):
             volume, between, n_more = _split(climbing(event), settings, lab, on_progress)
             return volume, swept, between, n_simulated + n_more
@@ -107,6 +123,23 @@ def _component(
                 f"max-simulations = {settings.max_simulations}"
             )
             return replace(volume, warnings=(words,)), swept, between, n_simulated
+
+
+def _reweighted(
+    system: System,
+    index: int,
+    drawn_from: System,
+    settings: Settings,
+    lab: Lab,
+    on_progress: Progress,
+) -> tuple[LogVolume, SweptBank, Discretisation, int]:
+    """Return what `_component` does, from the bank of its counterpart in another system."""
+    component = system.components[index]
+    drawn, version = counterpart(component, drawn_from), lab.ngspice_version
+    swept = sweep_component(drawn_from, drawn, settings, version, lab.pool, on_progress)
+    verdicts, between = judge_bank(event_of(system, index, swept.bank.bench), swept, lab)
+    volume = reweigh(component, swept, verdicts, settings.confidence)
+    return volume, swept, between, swept.n_simulated
 
 
 def _volume(counts: Counts, swept: SweptBank, confidence: float) -> LogVolume:
