@@ -66,7 +66,7 @@ def test_the_same_priors_are_a_plain_sample(tmp_path: Path) -> None:
     assert found.total.counts == plain.total.counts
     assert found.total.value == pytest.approx(plain.total.value)
     assert found.total.interval == pytest.approx(plain.total.interval, abs=0.01)
-    assert found.settled == plain.settled
+    assert found.discretisations == plain.discretisations
 
 
 def test_verdicts_of_the_bank_are_settled_between_grid_points(tmp_path: Path, write: Write) -> None:
@@ -75,8 +75,8 @@ def test_verdicts_of_the_bank_are_settled_between_grid_points(tmp_path: Path, wr
     chosen = replace(settings(tmp_path, 600, "monte-carlo"), n_points=26)
     plain = entropy_system(drawn, chosen)
     found = entropy_system(drawn, chosen, drawn_from=drawn)
-    assert found.settled == plain.settled
-    assert any(n for part in found.settled for n in list(part.n_by_reach.values())[1:])
+    assert found.discretisations == plain.discretisations
+    assert any(n for part in found.discretisations for n in list(part.n_by_reach.values())[1:])
     for part, same in zip(found.components, plain.components, strict=True):
         assert part.counts == same.counts
 

@@ -16,7 +16,7 @@ N_STATES = 16
 _FRACTION = 0.25
 _LAST_FRACTION = 0.2
 _ENOUGH_ABOVE = 100
-_MAX_FIRST = 200_000
+_MAX_FIRST = 64 * N_PARTICLES
 FLOOR = 1e-18
 """Probability below which the pilot gives up."""
 
@@ -43,10 +43,15 @@ class Plan:
     reached: bool
 
 
-def draw_first(judge: Judge, d: int, rng: np.random.Generator) -> Particles:
-    """Draw from the prior; where most of it has one and the same score, until some rise above it."""
-    particles = judge_all(judge, rng.standard_normal((N_PARTICLES, d)))
-    while len(particles.z) < _MAX_FIRST:
+def draw_first(
+    judge: Judge, d: int, rng: np.random.Generator, n_most: int = _MAX_FIRST
+) -> Particles:
+    """Draw from the prior; where most of it has one and the same score, until some rise above it.
+
+    No more than `n_most` points are judged.
+    """
+    particles = judge_all(judge, rng.standard_normal((min(N_PARTICLES, n_most), d)))
+    while 2 * len(particles.z) <= min(n_most, _MAX_FIRST):
         above = particles.score > _least(particles.score)
         if max(above.sum(), particles.satisfied.sum()) >= _ENOUGH_ABOVE:
             break

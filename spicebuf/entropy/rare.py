@@ -1,8 +1,10 @@
 """Rare events: splitting until its interval is narrow enough, and what makes it doubtful."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -24,6 +26,7 @@ from spicebuf.entropy.volume import (
 
 # Of the half-width asked for, in quadrature, what may come from the second look.
 _LOOK_PART = 0.5
+_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True)
@@ -114,15 +117,13 @@ class _Estimate:
 
     def make(self) -> LogVolume:
         rng = generator(self.seed, Purpose.PILOT)
-        try:
-            first = draw_first(self.meter, self.d, rng)
-        except BudgetSpentError:
-            return self._plain(rng)
+        first = draw_first(self.meter, self.d, rng, self.meter.budget)
         try:
             plan = explore(self.meter, first, rng)
             runs, opinion = run_rounds(self.meter, plan, self._first_effort, self.seed)
         except BudgetSpentError:
-            return self._from_draws(first.counts, (), self._spent())
+            draws = (first.counts, *self._rest(rng))
+            return self._from_draws(reduce(add, draws), (), self._spent())
         return self._conclude(plan, runs, opinion)
 
     def _conclude(self, plan: Plan, runs: Runs, opinion: SecondOpinion | None) -> LogVolume:
@@ -190,11 +191,11 @@ class _Estimate:
         target = _LOOK_PART * self.effort.precision
         return look_again(self.strict, runs, n_left, target, self.effort.confidence, rng)
 
-    def _plain(self, rng: np.random.Generator) -> LogVolume:
-        """Spend a budget that is too small for splitting on draws of the prior."""
-        if self.meter.n < self.meter.budget:
-            self.meter(rng.standard_normal((self.meter.budget - self.meter.n, self.d)))
-        return self._from_draws(self._counts, (), self._spent())
+    def _rest(self, rng: np.random.Generator) -> Iterator[Counts]:
+        """Spend what is left of a budget on draws of the prior."""
+        while self.meter.n < self.meter.budget:
+            n = min(_AT_ONCE, self.meter.budget - self.meter.n)
+            yield self.meter(rng.standard_normal((n, self.d))).counts
 
     def _from_draws(
         self, prior: Counts, levels: tuple[float, ...], warnings: tuple[str, ...]

@@ -11,7 +11,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 from spicebuf.entropy.events import BudgetSpentError, Floats, Meter
 from spicebuf.entropy.importance import MAX_ERRORS, SecondOpinion, second_opinion
 from spicebuf.entropy.pilot import Plan
-from spicebuf.entropy.splitting import Runs, join, log_mean, log_mean_interval, perform
+from spicebuf.entropy.splitting import NONE, Runs, join, log_mean, log_mean_interval, perform
 from spicebuf.entropy.volume import require_precision
 
 # A first round tells how much the runs scatter; a second one, sized by it, is what counts.
@@ -59,15 +59,24 @@ class Effort:
 
 
 def run_rounds(
-    meter: Meter, plan: Plan, effort: Effort, seed: Sequence[int]
+    meter: Meter, plan: Plan, effort: Effort, seed: Sequence[int], thresholds: Floats = NONE
 ) -> tuple[Runs, SecondOpinion | None]:
-    """Run rounds until the answer is precise enough or the budget would not last for the next."""
+    """Run rounds until the answer is precise enough or the budget would not last for the next.
+
+    Importance sampling, which knows of one event alone, is not asked where there are thresholds.
+    """
     before = meter.n
-    runs = perform(meter, plan, _FIRST_RUNS, _FIRST_CHAINS, generator(seed, Purpose.ROUNDS))
+
+    def round_of(n_runs: int, n_chains: int, number: int) -> Runs:
+        rng = generator(seed, Purpose.ROUNDS, number)
+        return perform(meter, plan, n_runs, n_chains, rng, thresholds)
+
+    runs = round_of(_FIRST_RUNS, _FIRST_CHAINS, 0)
     if not runs.satisfied.any() or not plan.stages:
         return runs, None
     cost = (meter.n - before) / (_FIRST_RUNS * _FIRST_CHAINS)
-    opinion = _opinion(meter, runs, seed, 0)
+    asked = not len(thresholds)
+    opinion = _opinion(meter, runs, seed, 0) if asked else None
     if _half_width(runs, opinion, effort) <= effort.precision:
         return runs, opinion
     gain = (_half_width(runs, None, effort) / (_AIM * effort.precision)) ** 2
@@ -77,16 +86,14 @@ def run_rounds(
     parts = [runs] if n_chains == _FIRST_CHAINS else []
     try:
         for number in range(1, _MORE_ROUNDS * n_runs // _RUNS + 1):
-            parts.append(
-                perform(meter, plan, _RUNS, n_chains, generator(seed, Purpose.ROUNDS, number))
-            )
+            parts.append(round_of(_RUNS, n_chains, number))
             enough = _half_width(join(parts), opinion, effort) <= effort.precision
             if enough and number * _RUNS >= n_runs:
                 break
     except BudgetSpentError:
         pass
     runs = join(parts) if parts else runs
-    return runs, _opinion(meter, runs, seed, 1) or opinion
+    return runs, (_opinion(meter, runs, seed, 1) or opinion) if asked else None
 
 
 def _size(gain: float, affordable: float) -> tuple[int, int]:

@@ -21,6 +21,9 @@ from spicebuf.entropy.kernels import CYCLE, Particles, Stage, judge_all, step
 from spicebuf.entropy.pilot import N_STATES, Plan
 from spicebuf.entropy.volume import Counts
 
+NONE: Floats = np.empty(0)
+"""No thresholds."""
+
 
 @dataclass(frozen=True)
 class Runs:
@@ -39,6 +42,8 @@ class Runs:
         Points of every run that satisfy.
     ancestors : array of int, shape (R,)
         Different draws from the prior that they descend from.
+    tails : array of float, shape (R, E)
+        Estimates of the probabilities that the score reaches each of E thresholds.
     """
 
     satisfied: Floats
@@ -47,6 +52,7 @@ class Runs:
     prior: Counts
     survivors: tuple[Floats, ...]
     ancestors: NDArray[np.int64]
+    tails: Floats
 
     @property
     def n(self) -> int:
@@ -54,16 +60,25 @@ class Runs:
         return len(self.satisfied)
 
 
-def perform(judge: Judge, plan: Plan, n_runs: int, n_chains: int, rng: np.random.Generator) -> Runs:
+def perform(
+    judge: Judge,
+    plan: Plan,
+    n_runs: int,
+    n_chains: int,
+    rng: np.random.Generator,
+    thresholds: Floats = NONE,
+) -> Runs:
     """Climb the frozen levels in `n_runs` independent runs, side by side, of `n_chains` chains each.
 
-    Every call of `judge` has a batch of all runs.
+    Every call of `judge` has a batch of all runs. Each of `thresholds`, shape (E,), is looked for among
+    the points above the highest level that does not exceed it.
     """
     n_first = max(plan.n_first, n_chains * N_STATES)
     crowd = judge_all(judge, rng.standard_normal((n_runs * n_first, plan.d)))
     prior = crowd
     ancestor = np.tile(np.arange(n_first), (n_runs, 1))
     log_share = np.zeros(n_runs)
+    tails = _tails(thresholds, crowd, log_share)
     unsimulated = float(prior.unsimulated.mean())
     for stage in plan.stages:
         seeds, shares = _select(crowd.score.reshape(n_runs, -1), stage.level, n_chains, rng)
@@ -75,6 +90,8 @@ def perform(judge: Judge, plan: Plan, n_runs: int, n_chains: int, rng: np.random
         ancestor = np.repeat(np.take_along_axis(ancestor, seeds, axis=1), N_STATES, axis=1)
         crowd, lost = _climb(crowd[places.ravel()], stage, np.repeat(extinct, n_chains), judge, rng)
         unsimulated = max(unsimulated, lost * float(np.exp(log_share).mean()))
+        above = thresholds >= stage.level
+        tails[:, above] = _tails(thresholds[above], crowd, log_share)
     reached = np.exp(log_share)
     satisfied = crowd.satisfied.reshape(n_runs, -1)
     simulated = (crowd.possible & ~crowd.unsimulated).reshape(n_runs, -1)
@@ -88,7 +105,15 @@ def perform(judge: Judge, plan: Plan, n_runs: int, n_chains: int, rng: np.random
         ancestors=np.array(
             [len(np.unique(each[hit])) for each, hit in zip(ancestor, satisfied, strict=True)]
         ),
+        tails=tails,
     )
+
+
+def _tails(thresholds: Floats, crowd: Particles, log_share: Floats) -> Floats:
+    score = np.sort(crowd.score.reshape(len(log_share), -1), axis=1)
+    n = score.shape[1]
+    shares = np.array([(n - np.searchsorted(row, thresholds)) / n for row in score])
+    return np.asarray(np.exp(log_share)[:, np.newaxis] * shares)
 
 
 def _select(
@@ -142,6 +167,7 @@ def join(parts: list[Runs]) -> Runs:
         prior=reduce(add, (part.prior for part in parts)),
         survivors=tuple(each for part in parts for each in part.survivors),
         ancestors=np.concatenate([part.ancestors for part in parts]),
+        tails=np.concatenate([part.tails for part in parts]),
     )
 
 
