@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spicebuf.api import Api
 from spicebuf.deck import accuracy
+from spicebuf.errors import InputError
 from spicebuf.ngspice import Status
 from spicebuf.simulate import Curves, Volts
 
@@ -152,6 +153,39 @@ def score_curves(curves: Curves, vin: Floats, api_in: Api, api_out: Api, vdd: fl
         score += outside.sum(axis=1)
     score[curves.status != Status.TRUSTED] = -np.inf
     return score
+
+
+def squared_error(curves: Curves, vin: Floats, api_in: Api, vdd: float) -> Floats:
+    """Return how far n curves are from a digital identity.
+
+    Returns
+    -------
+    array of float, shape (n,)
+        Squared distance of the output from 0 V for logical 0 and from `vdd` for logical 1 [V²]: its mean
+        over branches and input samples, then over the two logical values. NaN where unsimulated. The
+        arguments are those of `check_curves`.
+
+    Raises
+    ------
+    InputError
+        If there are other logical values.
+    """
+    ideal = {"0": 0.0, "1": vdd}
+    if set(api_in.sets) != set(ideal):
+        raise InputError(
+            f"the squared loss is that to 0 V and {vdd:g} V for logical 0 and 1; "
+            f"{api_in.name!r} has {', '.join(api_in.sets)}"
+        )
+    total = {logic: np.zeros(len(curves.vout)) for logic in ideal}
+    n_points = dict.fromkeys(ideal, 0)
+    for stretch in input_intervals(vin, api_in):
+        outputs = np.concatenate(
+            [stretch.inside_of(curves.vout), stretch.at_edges(curves.vout)], axis=2
+        )
+        total[stretch.logic] += np.square(outputs - ideal[stretch.logic]).mean(axis=1).sum(axis=1)
+        n_points[stretch.logic] += outputs.shape[2]
+    error = np.mean([total[logic] / n_points[logic] for logic in ideal], axis=0)
+    return np.where(curves.status == Status.TRUSTED, error, np.nan)
 
 
 def find_witness(

@@ -1,6 +1,6 @@
 """Results → figures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +12,14 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from spicebuf.api import Api
+from spicebuf.entropy import NEAR, UNITS, Profile
+from spicebuf.errors import InputError
 
 # Colour-blind safe (Okabe & Ito, "Color universal design", 2008), one per logical value in turn.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _VIOLATING = "#b0b0b0"
+
+FORMATS = (".png", ".svg", ".pdf")
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,52 @@ def draw_panels(panels: Sequence[Panel], vdd: float, path: Path) -> None:
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize="small")
     figure.savefig(path, dpi=150)
+
+
+def require_format(path: Path) -> None:
+    """Raise InputError if figures cannot be saved under such a name."""
+    if path.suffix.lower() not in FORMATS:
+        raise InputError(f"figure {path}: its name must end in {', '.join(FORMATS)}")
+
+
+def draw_profiles(profiles: Mapping[str, Profile], loss: str, unit: str, path: Path) -> None:
+    """Draw log volumes and their slopes against ε, one column for each named profile, and save them.
+
+    `path` ends as `draw_panels` says; `loss` is the unit of ε; `unit` is ``"nat"`` or ``"bit"``.
+    """
+    mpl.use("agg")
+    figure = Figure(figsize=(4.2 * len(profiles), 5.6), layout="constrained")
+    rows = figure.subplots(2, len(profiles), squeeze=False, sharex="col")
+    for (name, profile), volumes, slopes in zip(profiles.items(), *rows, strict=True):
+        _draw_volumes(volumes, profile, unit)
+        _draw_slopes(slopes, profile)
+        volumes.set(title=name, xscale="log", ylabel=f"log V(ε) [{unit}]")
+        slopes.set(xscale="log", xlabel=f"ε [{loss}]", ylabel="slope d log V / d log ε")
+    figure.savefig(path, dpi=150)
+
+
+def _draw_volumes(axes: Axes, profile: Profile, unit: str) -> None:
+    scale = UNITS[unit]
+    known = np.isfinite(profile.log_volume)
+    volume, limits = profile.log_volume[known] / scale, profile.interval[known].T / scale
+    reach = np.maximum(0.0, [volume - limits[0], limits[1] - volume])
+    reach[~np.isfinite(reach)] = 0.0
+    axes.errorbar(profile.epsilon[known], volume, reach, color=_COLORS[0], marker=".", capsize=2)
+
+
+def _draw_slopes(axes: Axes, profile: Profile) -> None:
+    middle = np.sqrt(profile.epsilon[1:] * profile.epsilon[:-1])
+    value = np.array([slope.value for slope in profile.slope])
+    limits = np.array([slope.interval for slope in profile.slope]).T
+    axes.errorbar(
+        middle, value, np.abs(limits - value), color=_COLORS[1], marker=".", capsize=2, linestyle=""
+    )
+    if profile.learning is not None:
+        ends = profile.epsilon[0] * np.array([1.0, NEAR])
+        label = "near the least ε"
+        axes.fill_between(ends, *profile.learning.interval, color=_COLORS[2], alpha=0.3)
+        axes.plot(ends, [profile.learning.value] * 2, color=_COLORS[2], label=label)
+        axes.legend(fontsize="small")
 
 
 def _draw(axes: Axes, panel: Panel, vdd: float) -> None:

@@ -353,3 +353,35 @@ def test_a_users_own_copy_of_a_template_works_the_same_way(run: Run, tmp_path: P
     mine = json.loads(run("check", "s.toml", "--json").stdout)
     bundled = json.loads(run("check", EXAMPLES / "inverters.toml", "--json").stdout)
     assert mine["components"] == bundled["components"]
+
+
+def test_a_profile_is_printed_and_drawn(run: Run, tmp_path: Path) -> None:
+    options = ["--profile", "--precision", "0.4", "--epsilon", "0.05", "0.5", "-j", "2"]
+    files = ["--figure", "p.svg", "-o", "p.json"]
+    done = run("entropy", EXAMPLES / "divider.toml", *options, *files)
+    assert done.returncode == 0
+    assert "learning coefficient" in done.stdout
+    assert "drawn in p.svg" in done.stderr
+    assert (tmp_path / "p.svg").read_text().startswith("<?xml")
+    (part,) = json.loads((tmp_path / "p.json").read_text())["components"]
+    assert len(part["epsilon"]) == len(part["log_volume"]) == len(part["slopes"]) + 1 == 13
+    assert part["learning_coefficient"]["interval"][0] > 0.1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--loss", "margin"], "--loss needs --profile"),
+        (["--epsilon", "0.1", "1"], "--epsilon needs --profile"),
+        (["--profile", "--from", str(EXAMPLES / "divider.toml")], "--from"),
+        (["--profile", "--figure", "p.xyz"], ".png, .svg, .pdf"),
+        (["--profile", "--epsilon", "1", "0.1"], "LOW < HIGH"),
+        (["--profile", "--method", "enumeration"], "enumeration"),
+        (["--profile", "--precision", "0"], "precision"),
+    ],
+)
+def test_a_profile_that_cannot_be(run: Run, options: list[str], words: str) -> None:
+    done = run("entropy", EXAMPLES / "divider.toml", *options)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert words in done.stderr

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from spicebuf.entropy.events import BudgetSpentError, Judge, Meter
 from spicebuf.entropy.importance import SecondOpinion
 from spicebuf.entropy.pilot import FLOOR, Plan, draw_first, explore
-from spicebuf.entropy.rounds import Effort, Purpose, generator, limits, run_rounds
+from spicebuf.entropy.rounds import Effort, Purpose, generator, limits, run_rounds, shortfall
 from spicebuf.entropy.second_look import N_POINTS, Limits, SecondLook, look_again
 from spicebuf.entropy.splitting import Runs
 from spicebuf.entropy.survivors import doubts, find_clusters
@@ -216,11 +216,7 @@ class _Estimate:
         )
 
     def _spent(self) -> tuple[str, ...]:
-        words = (
-            f"stopped after {self.meter.n} simulations, before a precision of "
-            f"{self.effort.precision:g} nat: max-simulations = {self.effort.max_simulations}"
-        )
-        return (words,)
+        return (shortfall(self.meter.n, self.effort.precision, self.effort.max_simulations),)
 
     @property
     def _counts(self) -> Counts:

@@ -162,3 +162,11 @@ def _half_width(runs: Runs, opinion: SecondOpinion | None, effort: Effort) -> fl
 def generator(seed: Sequence[int], purpose: Purpose, number: int = 0) -> np.random.Generator:
     """Return the generator of a purpose; `number` tells those of one purpose apart."""
     return np.random.default_rng([*seed, purpose, number])
+
+
+def shortfall(n: int, precision: float, max_simulations: int) -> str:
+    """Say that simulations ended before a precision was reached."""
+    return (
+        f"stopped after {n} simulations, before a precision of {precision:g} nat "
+        f"(max-simulations = {max_simulations})"
+    )

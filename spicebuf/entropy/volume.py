@@ -19,6 +19,9 @@ ENUMERATION = "enumeration"
 SPLITTING = "splitting"
 REWEIGHTED = "reweighted"
 
+UNITS = {"nat": 1.0, "bit": math.log(2.0)}
+"""Units of log volumes, in nats."""
+
 
 @dataclass(frozen=True)
 class Counts:

@@ -1,25 +1,29 @@
 """The stages joined: system → banks → checks → log volumes → a run folder."""
 
-from spicebuf.workflow.answers import check_answer, entropy_answer, sweep_answer
+from spicebuf.workflow.answers import check_answer, entropy_answer, profile_answer, sweep_answer
 from spicebuf.workflow.banks import SweptBank, Unsimulated, sweep_system
 from spicebuf.workflow.checks import ComponentCheck, SystemCheck, check_system
 from spicebuf.workflow.decks import decks_of, words_for_unsimulated
 from spicebuf.workflow.discretisation import Basis, Discretisation
 from spicebuf.workflow.entropies import SystemEntropy, check_bank, entropy_system
+from spicebuf.workflow.profiles import LOSSES, Ladder, SystemProfile, profile_system
 from spicebuf.workflow.run import Run, run_system
 from spicebuf.workflow.settings import METHODS, Progress, Settings
 
 __all__ = [
+    "LOSSES",
     "METHODS",
     "Basis",
     "ComponentCheck",
     "Discretisation",
+    "Ladder",
     "Progress",
     "Run",
     "Settings",
     "SweptBank",
     "SystemCheck",
     "SystemEntropy",
+    "SystemProfile",
     "Unsimulated",
     "check_answer",
     "check_bank",
@@ -27,6 +31,8 @@ __all__ = [
     "decks_of",
     "entropy_answer",
     "entropy_system",
+    "profile_answer",
+    "profile_system",
     "run_system",
     "sweep_answer",
     "sweep_system",

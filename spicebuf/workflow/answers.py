@@ -4,15 +4,15 @@ import math
 from typing import Any
 
 import spicebuf
-from spicebuf.entropy import LogVolume, SecondOpinion
+from spicebuf.entropy import UNITS, Coefficient, LogVolume, SecondOpinion
 from spicebuf.system import System
 from spicebuf.workflow.banks import SweptBank, Unsimulated
 from spicebuf.workflow.checks import ComponentCheck, SystemCheck
 from spicebuf.workflow.discretisation import Discretisation
 from spicebuf.workflow.entropies import SystemEntropy
+from spicebuf.workflow.profiles import MARGIN, SQUARED, ComponentProfile, SystemProfile
 
-UNITS = {"nat": 1.0, "bit": math.log(2.0)}
-"""Units of log volumes, in nats."""
+LOSS_UNITS = {MARGIN: "V", SQUARED: "V²"}
 
 
 def check_answer(system: System, result: SystemCheck) -> dict[str, Any]:
@@ -73,9 +73,55 @@ def entropy_answer(
     }
 
 
+def profile_answer(
+    system: System, result: SystemProfile, seed: int, unit: str = "nat"
+) -> dict[str, Any]:
+    """Answer of `entropy --profile`; log volumes in `unit`, slopes in nats of V by nats of ε."""
+    return {
+        "version": spicebuf.__version__,
+        "seed": seed,
+        "system": system.path.name,
+        "units": {"log_volume": unit, "epsilon": LOSS_UNITS[result.loss]},
+        "loss": result.loss,
+        "n_simulated": result.n_simulated,
+        "components": [_profile(part, UNITS[unit]) for part in result.components],
+    }
+
+
 def finite(value: float | None) -> float | None:
     """Return the value, or None where JSON has no number for it."""
     return value if value is not None and math.isfinite(value) else None
+
+
+def _profile(part: ComponentProfile, scale: float) -> dict[str, Any]:
+    found = part.profile
+    fit = found.logarithm
+    return {
+        "name": part.name,
+        "least_loss": part.least,
+        "epsilon": found.epsilon.tolist(),
+        "log_volume": [finite(value / scale) for value in found.log_volume.tolist()],
+        "interval": [
+            [finite(limit / scale) for limit in limits] for limits in found.interval.tolist()
+        ],
+        "confidence": found.confidence,
+        "slopes": [_coefficient(each) for each in found.slope],
+        "learning_coefficient": found.learning and _coefficient(found.learning),
+        "with_logarithm": fit
+        and {
+            "multiplicity": _coefficient(fit.multiplicity),
+            "learning_coefficient": _coefficient(fit.slope),
+        },
+        "n_runs": found.n_runs,
+        "seed": found.seed,
+        "n_samples": found.counts.n_samples,
+        "n_unsimulated": found.counts.n_unsimulated,
+        "warnings": list(found.warnings),
+    }
+
+
+def _coefficient(found: Coefficient) -> dict[str, Any]:
+    return {"value": finite(found.value), "interval": [finite(limit) for limit in found.interval]}
 
 
 def _component_check(part: ComponentCheck) -> dict[str, Any]:

@@ -137,7 +137,7 @@ def fill_bank(
     pending = bank.pending(n)
     if not pending:
         return 0
-    _require_usable(bank.bench, component, pool)
+    require_usable(bank.bench, component, pool)
     n_to_do = sum(min(rows.stop, n) - rows.start for rows in pending)
     n_done = 0
 
@@ -154,7 +154,7 @@ def fill_bank(
     return n_to_do
 
 
-def _require_usable(on: Bench, component: Component, pool: Pool) -> None:
+def require_usable(on: Bench, component: Component, pool: Pool) -> None:
     """Raise NetlistError if ngspice refuses the nominal θ, or answers differently every time."""
     name = component.template.path.name
     nominal = np.array([[component.nominal[theta] for theta in on.thetas]])

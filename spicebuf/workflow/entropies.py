@@ -13,6 +13,7 @@ from spicebuf.entropy import (
     estimate,
     from_enumeration,
     from_sample,
+    shortfall,
     total,
 )
 from spicebuf.journal import open_journal
@@ -118,10 +119,7 @@ def _component(
             return volume, swept, between, n_simulated
         chosen = replace(settings, n_samples=_larger(volume, settings))
         if chosen.n_samples <= swept.n:
-            words = (
-                f"stopped at {swept.n} samples, before a precision of {settings.precision:g} nat: "
-                f"max-simulations = {settings.max_simulations}"
-            )
+            words = shortfall(swept.n, settings.precision or PRECISION, settings.max_simulations)
             return replace(volume, warnings=(words,)), swept, between, n_simulated
 
 

@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from spicebuf.api import Api
 from spicebuf.bank import bench_key
-from spicebuf.check import Checks, Floats, Verdict, check_curves, score_curves
+from spicebuf.check import (
+    Checks,
+    Floats,
+    Verdict,
+    check_curves,
+    score_curves,
+)
 from spicebuf.deck import Bench, Stretch
 from spicebuf.entropy import Judge, Judged
 from spicebuf.journal import Journal
@@ -126,7 +132,7 @@ def judge_of(event: Event, lab: Lab, on_simulated: Callable[[int], None]) -> Jud
         score = score_curves(curves, event.bench.vin, *apis, vdd)
         return {"score": score, "verdict": check_grid(event, curves).verdict}
 
-    return _asking("judge", event, lab, answer, on_simulated)
+    return _judging(keeping("judge", event, lab, answer, on_simulated))
 
 
 def strict_of(event: Event, lab: Lab, on_simulated: Callable[[int], None]) -> Judge | None:
@@ -144,21 +150,25 @@ def strict_of(event: Event, lab: Lab, on_simulated: Callable[[int], None]) -> Ju
         checks = refine(event.bench, theta, curves, grid, apis, lab.max_gain, lab.pool)
         return {"score": np.nan_to_num(checks.margin, nan=-np.inf), "verdict": checks.verdict}
 
-    return _asking("strict", event, lab, answer, on_simulated)
+    return _judging(keeping("strict", event, lab, answer, on_simulated))
 
 
-def _asking(
+def keeping(
     what: str,
     event: Event,
     lab: Lab,
     answer: Callable[[Floats], Answer],
     on_simulated: Callable[[int], None],
-) -> Judge:
-    """Return a judge that keeps its answers in the journal."""
+) -> Callable[[Floats], Answer]:
+    """Return what answers for latent points and keeps its answers in the journal.
+
+    `what` tells answers of several kinds apart; `on_simulated` is called with the number of θ that were
+    not in the journal.
+    """
     priors = list(event.component.priors.values())
     about = what.encode() + event.about(lab)
 
-    def judge(z: Floats) -> Judged:
+    def ask(z: Floats) -> Answer:
         theta = from_latent(priors, z)
         question = about + theta.tobytes()
         found: Answer | None = lab.journal.recall(question)
@@ -166,6 +176,14 @@ def _asking(
             found = answer(theta)
             lab.journal.keep(question, found)
             on_simulated(len(theta))
+        return found
+
+    return ask
+
+
+def _judging(ask: Callable[[Floats], Answer]) -> Judge:
+    def judge(z: Floats) -> Judged:
+        found = ask(z)
         verdict = found["verdict"]
         return Judged(
             score=np.asarray(found["score"], dtype=np.float64),
