@@ -9,63 +9,22 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from spicebuf.entropy import Effort, Judge, Judged, Profile, estimate_profile
+from spicebuf.entropy import Effort, Judged, Profile, estimate_profile
 from spicebuf.entropy.events import Floats
 from spicebuf.errors import InputError
 from spicebuf.system import load_system
 from spicebuf.workflow import Ladder, Settings, profile_system
 from tests.conftest import EXAMPLES
 from tests.testsystems import divider_log_volume
+from tests.toys import SETS, LossSet, ball, slope_near
 
 Write = Callable[[str, str], Path]
-Loss = Callable[[Floats], Floats]
 ROUGH = Effort(precision=0.2)
-
-
-def ball(z: Floats) -> Floats:
-    """Return the distance from the middle of a cube [−1, 1]^d."""
-    return np.asarray(np.linalg.norm(2.0 * ndtr(z) - 1.0, axis=1))
-
-
-def cross(z: Floats) -> Floats:
-    """Return |xy| in a square [−1, 1]²: V = ε (1 + log 1/ε)."""
-    return np.abs(np.prod(2.0 * ndtr(z) - 1.0, axis=1))
-
-
-def plateau(z: Floats) -> Floats:
-    """Return how far a point is outside of a cube of side 0.1 in the unit cube."""
-    return np.maximum(0.0, np.abs(ndtr(z) - 0.5).max(axis=1) - 0.05)
-
-
-def judge_of(loss: Loss) -> Judge:
-    def judge(z: Floats) -> Judged:
-        value = loss(z)
-        return Judged(-value, value <= 0.0, value <= 0.0)
-
-    return judge
-
-
-def log_ball(d: int, epsilon: Floats) -> Floats:
-    volume = math.pi ** (d / 2) / math.gamma(d / 2 + 1) / 2**d
-    return math.log(volume) + d * np.log(epsilon)
-
-
-KNOWN: list[tuple[str, Loss, int, float, Callable[[Floats], Floats]]] = [
-    ("interval", ball, 1, 1e-4, lambda e: log_ball(1, e)),
-    ("disc", ball, 2, 1e-3, lambda e: log_ball(2, e)),
-    ("ball in 4-D", ball, 4, 1e-2, lambda e: log_ball(4, e)),
-    ("cross", cross, 2, 1e-5, lambda e: np.log(e * (1.0 - np.log(e)))),
-    ("plateau", plateau, 3, 1e-4, lambda e: 3.0 * np.log(0.1 + 2.0 * e)),
-]
+CROSS, DISC, PLATEAU = (SETS[name] for name in ("cross, 2-D", "disc, 2-D", "plateau, 3-D"))
 
 
 def ladder(least: float, greatest: float = 0.4) -> Floats:
     return np.geomspace(least, greatest, 13)
-
-
-def slope_near(epsilon: Floats, log_volume: Floats) -> float:
-    near = epsilon <= 10.0 * epsilon[0]
-    return float(np.polyfit(np.log(epsilon[near]), log_volume[near], 1)[0])
 
 
 def sigmas(found: Profile, truth: Floats) -> Floats:
@@ -75,16 +34,16 @@ def sigmas(found: Profile, truth: Floats) -> Floats:
         return (found.log_volume - truth) / half * 1.96
 
 
-@pytest.mark.parametrize(("name", "loss", "d", "least", "truth"), KNOWN)
-def test_volumes_and_slopes_come_out_right(
-    name: str, loss: Loss, d: int, least: float, truth: Callable[[Floats], Floats]
-) -> None:
+@pytest.mark.parametrize("name", SETS)
+def test_volumes_and_slopes_come_out_right(name: str) -> None:
     """Over 8 seeds: all log volumes within 4 standard errors, slopes covered in 6 or more."""
-    epsilon, covered = ladder(least), 0
-    expected = slope_near(epsilon, truth(epsilon))
+    known, covered = SETS[name], 0
+    epsilon = ladder(known.least)
+    truth = known.log_volume(epsilon)
+    expected = slope_near(epsilon, truth)
     for seed in range(8):
-        found = estimate_profile(judge_of(loss), d, epsilon, 1.0, [seed, 3], ROUGH)
-        assert (np.abs(sigmas(found, truth(epsilon))) < 4.0).all(), (name, seed)
+        found = estimate_profile(known.judge, known.d, epsilon, 1.0, [seed, 3], ROUGH)
+        assert (np.abs(sigmas(found, truth)) < 4.0).all(), seed
         assert found.learning is not None
         low, high = found.learning.interval
         covered += low <= expected <= high
@@ -95,8 +54,8 @@ def test_a_cross_has_a_logarithm_and_a_disc_has_none() -> None:
     """Multiplicity 2 and 1; the exponent with the logarithm taken out is 1 where the slope is not."""
     epsilon = np.geomspace(1e-6, 0.5, 19)
     effort = Effort(precision=0.1)
-    crossing = estimate_profile(judge_of(cross), 2, epsilon, 1.0, [2], effort)
-    round_one = estimate_profile(judge_of(ball), 2, np.geomspace(1e-3, 0.5, 13), 1.0, [2], effort)
+    crossing = estimate_profile(CROSS.judge, 2, epsilon, 1.0, [2], effort)
+    round_one = estimate_profile(DISC.judge, 2, np.geomspace(1e-3, 0.5, 13), 1.0, [2], effort)
     assert crossing.logarithm is not None
     assert round(crossing.logarithm.multiplicity.value) == 2
     assert crossing.logarithm.slope.value == pytest.approx(1.0, abs=0.03)
@@ -108,13 +67,14 @@ def test_a_cross_has_a_logarithm_and_a_disc_has_none() -> None:
 
 
 def test_no_law_is_told_where_none_holds() -> None:
-    found = estimate_profile(judge_of(plateau), 3, ladder(1e-4), 1.0, [0], ROUGH)
+    found = estimate_profile(PLATEAU.judge, 3, ladder(1e-4), 1.0, [0], ROUGH)
     assert found.logarithm is None
 
 
 def test_nothing_between_two_sets_is_not_certainty() -> None:
     """All points that are near are inside: slopes of 0, with an interval about it."""
-    found = estimate_profile(judge_of(lambda z: np.zeros(len(z))), 2, ladder(1e-3), 1.0, [0], ROUGH)
+    everything = LossSet(2, lambda z: np.zeros(len(z)), np.zeros_like, 1e-3)
+    found = estimate_profile(everything.judge, 2, ladder(1e-3), 1.0, [0], ROUGH)
     for volumes in found.interval.tolist():
         assert -0.01 < volumes[0] < 0.0 == volumes[1]
     for slope in found.slope:
@@ -126,13 +86,13 @@ def test_unsimulated_points_widen_the_upper_ends() -> None:
     epsilon = ladder(1e-2)
 
     def judge(z: Floats) -> Judged:
-        loss, lost = ball(z), ndtr(z[:, 0]) < 0.1
+        loss, lost = DISC.loss(z), ndtr(z[:, 0]) < 0.1
         return Judged(np.where(lost, -np.inf, -loss), loss <= 0.0, lost)
 
     found = estimate_profile(judge, 2, epsilon, 1.0, [0], ROUGH)
     assert found.counts.n_unsimulated > 0
     assert (np.exp(found.interval[:, 1]) > 0.095).all()
-    assert found.interval[0, 0] < log_ball(2, epsilon)[0]
+    assert found.interval[0, 0] < DISC.log_volume(epsilon)[0]
 
 
 @pytest.mark.parametrize("budget", [1, 40, 3_999, 4_000, 9_000, 100_000])
@@ -140,8 +100,8 @@ def test_a_small_budget_is_kept_and_said(budget: int) -> None:
     """Intervals are as wide as they are; slopes are not known where nothing was seen."""
     epsilon = ladder(1e-4)
     effort = Effort(precision=0.05, max_simulations=budget)
-    found = estimate_profile(judge_of(ball), 3, epsilon, 1.0, [0], effort)
-    truth = log_ball(3, epsilon)
+    found = estimate_profile(ball(3, 1e-4).judge, 3, epsilon, 1.0, [0], effort)
+    truth = ball(3, 1e-4).log_volume(epsilon)
     assert found.counts.n_samples <= budget
     assert ((found.interval[:, 0] <= truth) & (truth <= found.interval[:, 1])).all()
     assert any(f"max-simulations = {budget}" in words for words in found.warnings)
@@ -153,10 +113,10 @@ def test_a_small_budget_is_kept_and_said(budget: int) -> None:
 def test_a_set_that_is_out_of_reach() -> None:
     """V is 1e-40 at the least ε: what was reached, and that it was not reached."""
     epsilon = np.array([1e-10, 1e-2, 1e-1, 0.5])
-    found = estimate_profile(judge_of(ball), 4, epsilon, 1.0, [0], ROUGH)
+    found = estimate_profile(ball(4, 1e-2).judge, 4, epsilon, 1.0, [0], ROUGH)
     assert found.log_volume[0] == -math.inf
     assert found.interval[0, 1] < -10.0
-    assert (np.abs(sigmas(found, log_ball(4, epsilon))[1:]) < 4.0).all()
+    assert (np.abs(sigmas(found, ball(4, 1e-2).log_volume(epsilon))[1:]) < 4.0).all()
     assert "not reached" in found.warnings[0]
 
 
@@ -165,7 +125,7 @@ def test_a_set_that_is_out_of_reach() -> None:
 )
 def test_epsilon_out_of_range(epsilon: list[float]) -> None:
     with pytest.raises(InputError, match="epsilon"):
-        estimate_profile(judge_of(ball), 2, np.array(epsilon), 1.0, [0], ROUGH)
+        estimate_profile(DISC.judge, 2, np.array(epsilon), 1.0, [0], ROUGH)
 
 
 def settings(tmp_path: Path, **others: object) -> Settings:

@@ -1,4 +1,4 @@
-"""Rare events in Gaussian space whose probabilities are known; each is hard in a way of its own."""
+"""Rare events in Gaussian space whose probabilities are known, and sets around which volumes grow."""
 
 import math
 from collections.abc import Callable
@@ -134,3 +134,64 @@ TOYS: dict[str, Callable[[], Toy]] = {
     "corner, 20-D": corner,
     "grid 7^8": grid,
 }
+
+
+@dataclass(frozen=True)
+class LossSet:
+    """A loss in d dimensions and the log of the probability that it is at most ε, from `least` to 0.4."""
+
+    d: int
+    loss: Callable[[Floats], Floats]
+    log_volume: Callable[[Floats], Floats]
+    least: float
+
+    def judge(self, z: Floats) -> Judged:
+        """Judge points by their loss."""
+        loss = self.loss(z)
+        return Judged(-loss, loss <= 0.0, loss <= 0.0)
+
+
+def ball(d: int, least: float) -> LossSet:
+    """Distance from the middle of a cube [−1, 1]^d: V ~ ε^d."""
+    log_share = math.log(math.pi ** (d / 2) / math.gamma(d / 2 + 1)) - d * math.log(2.0)
+    return LossSet(
+        d,
+        lambda z: np.asarray(np.linalg.norm(2.0 * ndtr(z) - 1.0, axis=1)),
+        lambda epsilon: log_share + d * np.log(epsilon),
+        least,
+    )
+
+
+def cross() -> LossSet:
+    """|xy| in a square [−1, 1]²: V = ε (1 + log 1/ε)."""
+    return LossSet(
+        2,
+        lambda z: np.abs(np.prod(2.0 * ndtr(z) - 1.0, axis=1)),
+        lambda epsilon: np.log(epsilon * (1.0 - np.log(epsilon))),
+        1e-6,
+    )
+
+
+def cube() -> LossSet:
+    """Distance from a cube of side 0.1 in the unit cube: V goes to that of the cube."""
+    return LossSet(
+        3,
+        lambda z: np.maximum(0.0, np.abs(ndtr(z) - 0.5).max(axis=1) - 0.05),
+        lambda epsilon: 3.0 * np.log(0.1 + 2.0 * epsilon),
+        1e-4,
+    )
+
+
+SETS = {
+    "interval, 1-D": ball(1, 1e-4),
+    "disc, 2-D": ball(2, 1e-3),
+    "ball, 4-D": ball(4, 1e-2),
+    "cross, 2-D": cross(),
+    "plateau, 3-D": cube(),
+}
+
+
+def slope_near(epsilon: Floats, log_volume: Floats) -> float:
+    """Return the slope of log V over the first decade of ε."""
+    near = epsilon <= 10.0 * epsilon[0] * (1.0 + 1e-9)
+    return float(np.polyfit(np.log(epsilon[near]), log_volume[near], 1)[0])
