@@ -3,7 +3,7 @@
 from spicebuf.netlist.alter import Alteration
 from spicebuf.netlist.bundled import bundled_folder, bundled_names, bundled_path
 from spicebuf.netlist.cards import is_file
-from spicebuf.netlist.circuit import identifiers, is_random
+from spicebuf.netlist.circuit import BUILT_IN, identifiers, is_random
 from spicebuf.netlist.template import (
     TEMPLATE_SUFFIX,
     Template,
@@ -12,8 +12,10 @@ from spicebuf.netlist.template import (
     read_template,
     require_sizes_positive,
 )
+from spicebuf.netlist.union import unite
 
 __all__ = [
+    "BUILT_IN",
     "TEMPLATE_SUFFIX",
     "Alteration",
     "Template",
@@ -27,4 +29,5 @@ __all__ = [
     "netlist_digest",
     "read_template",
     "require_sizes_positive",
+    "unite",
 ]
