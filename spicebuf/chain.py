@@ -6,7 +6,7 @@ component is measured driven ideally and unloaded, so the chain's curve is just 
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from spicebuf.netlist import (
@@ -74,6 +74,29 @@ def chain_of(system: System) -> Component:
     template = _template(name, system, stages, cards)
     names = {file_stem(component.name).lower() for component in system.components}
     return Component(_unused(_NAME, names), template, {}, template.priors)
+
+
+def end_to_end(system: System) -> System:
+    """Return the system whose one component is the chain, between the first API and the last."""
+    return replace(system, components=(chain_of(system),), apis=(system.apis[0], system.apis[-1]))
+
+
+def theta_of_chain(
+    system: System, theta: Mapping[str, Mapping[str, float]]
+) -> dict[str, dict[str, float]]:
+    """Return θ of a system's components as that of its chain.
+
+    Parameters
+    ----------
+    system : System
+    theta : mapping of component name to mapping of parameter name to float
+        Parameters that the system fixes are left out.
+    """
+    chain = chain_of(system)
+    values = (
+        theta[component.name][name] for component in system.components for name in component.priors
+    )
+    return {chain.name: dict(zip(chain.priors, values, strict=True))}
 
 
 def _label(component: Component) -> str:

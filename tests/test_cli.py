@@ -385,3 +385,10 @@ def test_a_profile_that_cannot_be(run: Run, options: list[str], words: str) -> N
     assert done.returncode == 2
     assert done.stdout == ""
     assert words in done.stderr
+
+
+def test_the_chain_counted_as_one_component(run: Run) -> None:
+    done = run("entropy", EXAMPLES / "inverters.toml", "--end-to-end", "-n", "300", "--json")
+    (part,) = json.loads(done.stdout)["components"]
+    assert part["name"] == "chain"
+    assert 0.6 < part["n_satisfied"] / 300 < 0.9

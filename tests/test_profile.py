@@ -197,3 +197,54 @@ def test_what_has_no_profile(tmp_path: Path) -> None:
     fixed = replace(system.components[0], priors={}, fixed={"r1": 1e3, "r2": 1e3})
     with pytest.raises(InputError, match="no free parameter"):
         profile_system(replace(system, components=(fixed,)), settings(tmp_path), Ladder())
+
+
+TWO = """
+[system]
+vdd = 5.0
+[[components]]
+name = "a"
+netlist = "resistor_divider"
+theta = { r1 = 1e3 }
+[[components]]
+name = "b"
+netlist = "resistor_divider"
+[[apis]]
+name = "in"
+0 = "[0, 0]"
+1 = "[4, 5]"
+[[apis]]
+name = "middle"
+free = true
+[[apis]]
+name = "out"
+0 = "[0, 1]"
+1 = "[1.2, 3]"
+"""
+
+
+def test_the_profile_of_a_chain(tmp_path: Path, write: Write) -> None:
+    """The gain of two dividers is the product of theirs; an inner API need not be given."""
+    system = load_system(write("s.toml", TWO))
+    found = profile_system(system, settings(tmp_path), Ladder(end_to_end=True))
+    (part,) = found.components
+    rng = np.random.default_rng(0)
+    r2, r3, r4 = 10.0 ** rng.uniform(2.0, 5.0, (3, 1_000_000))
+    gain = r2 / (1e3 + r2) * r4 / (r3 + r4)
+    epsilon = part.profile.epsilon
+    truth = [np.mean((4.0 * gain >= 1.2 - e) & (5.0 * gain <= 3.0 + e)) for e in epsilon]
+    assert (np.abs(sigmas(part.profile, np.log(truth))) < 4.0).all()
+
+
+def test_a_chain_around_a_theta(tmp_path: Path, write: Write) -> None:
+    """ε counts from the loss of the whole chain there; a θ that the system fixes must agree."""
+    system = load_system(write("s.toml", TWO))
+    theta = {"a": {"r1": 1e3, "r2": 3e3}, "b": {"r1": 1e3, "r2": 1e3}}
+    quick = settings(tmp_path, max_simulations=500)
+    ladder = Ladder("squared", theta=theta, end_to_end=True)
+    (part,) = profile_system(system, quick, ladder).components
+    x = np.linspace(4.0, 5.0, 21)
+    assert part.least == pytest.approx(np.mean((0.375 * x - 5.0) ** 2) / 2.0, abs=1e-4)
+    other = replace(ladder, theta={**theta, "a": {"r1": 2e3, "r2": 3e3}})
+    with pytest.raises(InputError, match="'r1' is fixed at 1000"):
+        profile_system(system, quick, other)

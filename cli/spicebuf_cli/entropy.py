@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @options.precision_option
 @options.banks_option()
 @options.from_option
+@options.end_to_end_option
 @profile_options
 @options.bits_option
 @options.out_option("Also write the JSON answer to this file.")
@@ -38,6 +39,7 @@ def entropy(
     system: Path,
     settings: "Settings",
     drawn_from: Path | None,
+    end_to_end: bool,
     profile: bool,
     bits: bool,
     as_json: bool,
@@ -49,17 +51,20 @@ def entropy(
     Missing transfer curves are simulated; those in the banks are used again, whatever the APIs. With
     --from, those drawn from the priors of another system file answer for the priors of this one.
     """
-    from spicebuf.system import load_system  # noqa: PLC0415 (start-up time)
+    from spicebuf.chain import end_to_end as chained  # noqa: PLC0415 (start-up time)
+    from spicebuf.system import load_system  # noqa: PLC0415
 
     loaded, unit = load_system(system), "bit" if bits else "nat"
     if profile:
         if drawn_from is not None:
             raise click.UsageError("--profile simulates θ of its own; leave --from out")
-        answer = _profile(loaded, settings, unit, **of_profile)
+        answer = _profile(loaded, settings, unit, end_to_end=end_to_end, **of_profile)
         show = print_profiles
     else:
         require_profile(**of_profile)
         other = None if drawn_from is None else load_system(drawn_from)
+        if end_to_end:
+            loaded, other = chained(loaded), other and chained(other)
         answer = _volumes(loaded, settings, unit, other, quiet=as_json)
         show = print_volumes
     write_answer(out, answer)
@@ -91,6 +96,7 @@ def _profile(
     settings: "Settings",
     unit: str,
     *,
+    end_to_end: bool,
     loss: str | None,
     epsilon: tuple[float, float] | None,
     theta: Path | None,
@@ -103,7 +109,7 @@ def _profile(
     path = figure_path(figure)
     around = None if theta is None else load_theta(theta, system)
     with progress_bar() as progress:
-        ladder = Ladder(loss or "margin", low, high, around)
+        ladder = Ladder(loss or "margin", low, high, around, end_to_end)
         result = profile_system(system, settings, ladder, progress)
     answer = profile_answer(system, result, settings.seed, unit)
     draw(result, answer["units"]["epsilon"], unit, path)

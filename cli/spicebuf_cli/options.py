@@ -56,6 +56,11 @@ max_gain_option = click.option(
     show_default=True,
     help="Largest slope of a curve between its points, inside its API [V/V]; 0 trusts the grid.",
 )
+end_to_end_option = click.option(
+    "--end-to-end",
+    is_flag=True,
+    help="The chain as one component, between the first API and the last; inner APIs do not matter.",
+)
 batch_option = click.option(
     "--batch",
     type=int,

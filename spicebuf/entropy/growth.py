@@ -17,6 +17,8 @@ NEAR = 10.0
 _SMALL = 0.05
 _LEAST_FITTED = 5
 _MISFIT = 0.1
+# The next terms of the law shift m by so much where ε is not small enough.
+_NO_WHOLE = 0.35
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,8 @@ def fit_logarithm(seen: Volumes, epsilon: Floats, scale: float, d: int) -> Logar
     residual = y - terms @ np.linalg.pinv(terms) @ y
     multiplicity = seen.linear(_at(rows, np.linalg.pinv(terms)[2], epsilon), 1.0)
     whole = round(multiplicity.value)
-    if np.abs(residual).max() > _MISFIT or not 1 <= whole <= d:
+    odd = abs(multiplicity.value - whole) > _NO_WHOLE
+    if np.abs(residual).max() > _MISFIT or odd or not 1 <= whole <= d:
         return None
     to_slope = np.linalg.pinv(line)[1]
     offset = -(whole - 1) * float(to_slope @ slow)

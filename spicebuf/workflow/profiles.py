@@ -1,11 +1,12 @@
 """How the volume grows around the θ that satisfy, or around a θ that was trained."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spicebuf.chain import end_to_end, theta_of_chain
 from spicebuf.check import Floats, score_curves, squared_error
 from spicebuf.entropy import SPLITTING, Effort, Judge, Judged, Profile, estimate_profile
 from spicebuf.errors import InputError
@@ -13,7 +14,7 @@ from spicebuf.journal import open_journal
 from spicebuf.pools import Pool
 from spicebuf.source import stream_number
 from spicebuf.sweep import ngspice_version, simulators, sweep
-from spicebuf.system import System, file_stem
+from spicebuf.system import Component, System, file_stem
 from spicebuf.workflow.banks import put_on_bench, require_usable
 from spicebuf.workflow.events import Answer, Event, Lab, check_grid, climbing, event_of, keeping
 from spicebuf.workflow.settings import AUTO, PRECISION, Progress, Settings, silent
@@ -64,12 +65,15 @@ class Ladder:
         Least and greatest ε [V]; the squared loss has their squares. None: 0.0002 and 0.2 of the supply.
     theta : mapping of component name to mapping of parameter name to float, or None
         From whose losses ε counts; from 0 if None.
+    end_to_end : bool
+        Whether it is about the whole chain between the first API and the last, not its components.
     """
 
     loss: str = MARGIN
     low: float | None = None
     high: float | None = None
     theta: Mapping[str, Mapping[str, float]] | None = None
+    end_to_end: bool = False
 
     def epsilon(self, vdd: float) -> Floats:
         """Return the values of ε, ascending; raise InputError if there are none."""
@@ -86,7 +90,7 @@ class Ladder:
 def profile_system(
     system: System, settings: Settings, ladder: Ladder, on_progress: Progress = silent
 ) -> SystemProfile:
-    """Estimate how the volume grows around the θ that satisfy, for each component.
+    """Estimate how the volume grows around the θ that satisfy, for each component or for the chain.
 
     Raises
     ------
@@ -96,9 +100,12 @@ def profile_system(
     SimulatorError, NetlistError
         As `sweep_system` does.
     """
-    system.require_sets()
     epsilon = ladder.epsilon(system.vdd)
     _require_possible(system, settings, ladder)
+    if ladder.end_to_end:
+        theta = ladder.theta and theta_of_chain(system, ladder.theta)
+        ladder, system = replace(ladder, theta=theta), end_to_end(system)
+    system.require_sets()
     with simulators(settings.n_workers, settings.scheduler) as pool:
         version, found, n_simulated = ngspice_version(pool), [], 0
         for k, component in enumerate(system.components):
@@ -117,9 +124,21 @@ def _require_possible(system: System, settings: Settings, ladder: Ladder) -> Non
         raise InputError(
             f"method = {settings.method!r}: a profile comes from the levels of splitting; leave it out"
         )
-    for component in system.components:
-        if not component.priors:
-            raise InputError(f"component {component.name!r} has no free parameter to profile")
+    if ladder.theta is not None:
+        for component in system.components:
+            _require_fixed(component, ladder.theta[component.name])
+    none_free = [each.name for each in system.components if not each.priors]
+    if len(none_free) == len(system.components) or (none_free and not ladder.end_to_end):
+        raise InputError(f"component {none_free[0]!r} has no free parameter to profile")
+
+
+def _require_fixed(component: Component, given: Mapping[str, float]) -> None:
+    for name, value in component.fixed.items():
+        if given.get(name, value) != value:
+            raise InputError(
+                f"component {component.name!r}: θ {name!r} is fixed at {value:g} in the system "
+                f"file and {given[name]:g} in that of θ; a profile needs the same"
+            )
 
 
 def _profile(
@@ -171,12 +190,6 @@ def _losses(event: Event, loss: str, theta: NDArray[np.float64], pool: Pool) -> 
 
 
 def _least(event: Event, loss: str, given: Mapping[str, float], pool: Pool) -> float:
-    for name, value in event.component.fixed.items():
-        if given.get(name, value) != value:
-            raise InputError(
-                f"component {event.component.name!r}: θ {name!r} is fixed at {value:g} in the system "
-                f"file and {given[name]:g} in that of θ; a profile needs the same"
-            )
     theta = np.array([[given[name] for name in event.bench.thetas]])
     least = float(_losses(event, loss, theta, pool)["loss"][0])
     if np.isnan(least):
