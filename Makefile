@@ -6,7 +6,7 @@ help:
 	@echo "make wheel  build the wheel and try it away from the checkout"
 	@echo "make bench  compare speed with other programs (docs/bench.json)"
 	@echo "make scale  memory, cost per curve and reading speed up to a million curves (docs/scale.json)"
-	@echo "make calibrate  do the intervals of rare events cover? (docs/calibration.json)"
+	@echo "make calibrate  do the intervals cover? (docs/calibration.json, docs/exponents.json)"
 	@echo "make clean  remove .venv and what tools left behind"
 
 setup:
@@ -39,6 +39,7 @@ scale:
 calibrate:
 	@tools/setup.sh dev
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python benchmarks/calibrate.py
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python benchmarks/exponents.py
 
 clean:
 	rm -rf .venv .venv-peers build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
