@@ -18,9 +18,11 @@ from spicebuf.entropy.volume import require_precision
 _FIRST_RUNS, _FIRST_CHAINS = 8, 250
 _RUNS = 16
 _MAX_CHAINS = 1_000
-_MORE_ROUNDS = 3
+_MORE_ROUNDS = 6
 # Times the first round that may be made up of more runs like those of the first.
 _SAME_KIND = 4.0
+# A few runs that scatter wildly say little about how much more is needed.
+_MOST_GAIN = 40.0
 # Aim a little below the target: how much runs scatter is itself only roughly known.
 _AIM = 0.85
 
@@ -79,7 +81,8 @@ def run_rounds(
     opinion = _opinion(meter, runs, seed, 0) if asked else None
     if _half_width(runs, opinion, effort) <= effort.precision:
         return runs, opinion
-    gain = (_half_width(runs, None, effort) / (_AIM * effort.precision)) ** 2
+    wanted = (_half_width(runs, None, effort) / (_AIM * effort.precision)) ** 2
+    gain = min(wanted, _MOST_GAIN)
     affordable = 0.9 * (effort.max_simulations - meter.n) / cost
     n_runs, n_chains = _size(gain, affordable)
     # A few more runs of the same kind; runs that scatter much need more chains each and start anew.
@@ -87,8 +90,7 @@ def run_rounds(
     try:
         for number in range(1, _MORE_ROUNDS * n_runs // _RUNS + 1):
             parts.append(round_of(_RUNS, n_chains, number))
-            enough = _half_width(join(parts), opinion, effort) <= effort.precision
-            if enough and number * _RUNS >= n_runs:
+            if _half_width(join(parts), opinion, effort) <= effort.precision:
                 break
     except BudgetSpentError:
         pass
