@@ -75,11 +75,16 @@ class Checks:
         A `Verdict` for every curve.
     reached : array of uint8, shape (n,)
         `Reached` for every curve.
+    vin, vout : array of float, shape (n,)
+        Input and output where the margin is attained [V], for curves that were looked at between their
+        points; NaN for all others, for which `find_witness` tells.
     """
 
     margin: Floats
     verdict: NDArray[np.uint8]
     reached: NDArray[np.uint8]
+    vin: Floats
+    vout: Floats
 
 
 def check_curves(curves: Curves, vin: Floats, api_in: Api, api_out: Api, vdd: float) -> Checks:
@@ -124,7 +129,8 @@ def check_curves(curves: Curves, vin: Floats, api_in: Api, api_out: Api, vdd: fl
     verdict[(margin > doubt) & (cautious >= 0.0)] = Verdict.SATISFIED
     verdict[certain < -doubt] = Verdict.VIOLATED
     verdict[curves.status != Status.TRUSTED] = Verdict.UNSIMULATED
-    return Checks(margin, verdict, np.full(n, Reached.GRID, dtype=np.uint8))
+    nowhere = np.full(n, np.nan)
+    return Checks(margin, verdict, np.full(n, Reached.GRID, dtype=np.uint8), nowhere, nowhere)
 
 
 def score_curves(curves: Curves, vin: Floats, api_in: Api, api_out: Api, vdd: float) -> Floats:

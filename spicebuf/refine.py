@@ -89,25 +89,29 @@ def refine(
         Borderline are θ within the accuracy of an edge, and those that the smallest step leaves open.
     """
     require_gain(max_gain)
-    open_rows = np.isin(checks.verdict, (Verdict.SATISFIED, Verdict.BORDERLINE))
-    if max_gain == 0.0 or not open_rows.any():
+    rows = open_rows(checks)
+    if max_gain == 0.0 or not len(rows):
         return checks
-    margin, verdict = checks.margin.copy(), checks.verdict.copy()
-    reached = checks.reached.copy()
-    rows = np.flatnonzero(open_rows)
+    found = Checks(**{name: values.copy() for name, values in vars(checks).items()})
     if on.feedback:
         halved = _halve(on, theta[rows], apis, pool)
-        margin[rows], verdict[rows] = np.minimum(margin[rows], halved.margin), halved.verdict
-        return Checks(margin, verdict, reached)
+        found.margin[rows] = np.minimum(found.margin[rows], halved.margin)
+        found.verdict[rows] = halved.verdict
+        return found
     # Satisfied until a sample or a tent says otherwise.
-    verdict[rows], reached[rows], margin[rows] = Verdict.SATISFIED, Reached.BOUNDED, np.inf
-    found = Checks(margin, verdict, reached)
+    found.verdict[rows], found.reached[rows] = Verdict.SATISFIED, Reached.BOUNDED
+    found.margin[rows] = np.inf
     waiting = deque((piece, 0) for piece in _pieces(on, curves, rows, apis, pool, theta, found))
     while waiting:
         piece, n_rounds = waiting.popleft()
         for finer in _examine(piece, on, theta, max_gain, n_rounds, found, pool):
             waiting.append((finer, n_rounds + 1))
     return found
+
+
+def open_rows(checks: Checks) -> NDArray[np.int64]:
+    """Return the places of θ that more samples could show to be violated."""
+    return np.flatnonzero(np.isin(checks.verdict, (Verdict.SATISFIED, Verdict.BORDERLINE)))
 
 
 def require_gain(max_gain: float) -> None:
@@ -163,7 +167,7 @@ def _examine(
     """Write down what the samples of a piece say; yield finer pieces where tents leave the API."""
     low, high = piece.low[:, np.newaxis], piece.high[:, np.newaxis]
     room = np.minimum(piece.vout - low, high - piece.vout)
-    _lower(found, piece.rows, room.min(axis=1), accuracy(on.vdd), refined=n_rounds > 0)
+    _lower(found, piece, room, accuracy(on.vdd), refined=n_rounds > 0)
     step = np.diff(piece.vin)
     rise = np.abs(np.diff(piece.vout, axis=1))
     gain = np.maximum(max_gain, _STEEPER * rise / np.maximum(step, 1e-300))
@@ -223,14 +227,15 @@ def _simulate(
     return np.where(lost[:, np.newaxis], 0.0, curves.vout[:, 0])
 
 
-def _lower(
-    found: Checks, rows: NDArray[np.int64], margin: Floats, doubt: float, *, refined: bool
-) -> None:
-    """Take the margins of new samples into what is known."""
-    known = found.verdict[rows] != Verdict.UNSIMULATED
-    rows, margin = rows[known], margin[known]
-    found.margin[rows] = np.minimum(found.margin[rows], margin)
-    found.verdict[rows[margin <= doubt]] = Verdict.BORDERLINE
+def _lower(found: Checks, piece: _Piece, room: Floats, doubt: float, *, refined: bool) -> None:
+    """Take the margins of new samples, least distances `room` of shape (n, m), into what is known."""
+    at = room.argmin(axis=1)
+    each = np.arange(len(at))
+    margin, vin, vout = room[each, at], piece.vin[at], piece.vout[each, at]
+    lower = (found.verdict[piece.rows] != Verdict.UNSIMULATED) & (margin < found.margin[piece.rows])
+    rows = piece.rows[lower]
+    found.margin[rows], found.vin[rows], found.vout[rows] = margin[lower], vin[lower], vout[lower]
+    found.verdict[rows[found.margin[rows] <= doubt]] = Verdict.BORDERLINE
     violated = rows[found.margin[rows] < -doubt]
     found.verdict[violated] = Verdict.VIOLATED
     if refined:

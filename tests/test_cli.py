@@ -102,7 +102,7 @@ def test_minus_infinity_is_null(run: Run, write: Write) -> None:
     assert answer["components"][0]["n_satisfied"] == 0
     table = run("entropy", write("s.toml", text), "-n", "64", "--max-simulations", "9000").stdout
     assert "−inf" in table
-    assert "not reached; 4000 independent draws of the prior bound it" in table
+    assert "not reached; 8600 independent draws of the prior bound it" in table
     assert "warning: stopped after" in table
 
 

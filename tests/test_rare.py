@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from spicebuf.check import Reached, Verdict
 from spicebuf.errors import InputError
 from spicebuf.system import System, load_system
-from spicebuf.workflow import Settings, entropy_answer, entropy_system
+from spicebuf.workflow import Settings, check_system, entropy_answer, entropy_system
 from tests.conftest import EXAMPLES
 from tests.testsystems import divider_log_volume, narrow_divider
 
@@ -162,3 +163,15 @@ def test_pulses_between_points_do_not_count(tmp_path: Path, write: Write, method
     assert between.change == pytest.approx(found.total.value - trusting.total.value, abs=0.3)
     assert between.n_changed > 0.5 * between.n_examined
     assert (nothing.basis, nothing.change) == ("grid", None)
+
+
+def test_a_check_shows_what_it_found_between_points(write: Write) -> None:
+    """The witness of a margin that only refinement saw is where it saw it."""
+    system = pulses(write)
+    theta = {"pulse": {"a": 2.0, "w": 0.01, "x0": 1.52}}
+    (part,) = check_system(system, theta, 101, max_gain=200.0).components
+    assert (part.verdict, part.reached) == (Verdict.VIOLATED, Reached.REFINED)
+    assert part.witness is not None
+    assert part.witness.logic == "0"
+    assert part.witness.vin == pytest.approx(1.52, abs=0.01)
+    assert part.witness.vout - 0.5 == pytest.approx(-(part.margin or 0.0))

@@ -60,6 +60,8 @@ def test_a_pulse_between_two_grid_points_is_found(settle: Settle) -> None:
     assert (grid.verdict[0], settled.verdict[0]) == (Verdict.SATISFIED, Verdict.VIOLATED)
     assert settled.reached[0] == Reached.REFINED
     assert settled.margin[0] < -0.5
+    assert settled.vin[0] == pytest.approx(1.1, abs=0.02)
+    assert settled.vout[0] - 0.5 == pytest.approx(-settled.margin[0])
 
 
 def test_a_bound_that_is_too_small_is_the_users_statement(settle: Settle) -> None:

@@ -60,8 +60,8 @@ class Volumes:
         Where the estimates are shares of draws of the prior.
     n_last : float
         Roughly independent points that the last estimates are shares of.
-    unsimulated : float
-        Probability of unsimulated points near the set.
+    unknown : float
+        Log of the most that unsimulated points may add.
     confidence : float
     """
 
@@ -69,7 +69,7 @@ class Volumes:
     n_draws: int
     by_draws: Bools
     n_last: float
-    unsimulated: float
+    unknown: float
     confidence: float
 
     @property
@@ -88,8 +88,7 @@ class Volumes:
             found[k] = np.log(low) if low else -np.inf, np.log(high)
         # A set bounds those inside it.
         found[:, 1] = np.minimum.accumulate(found[::-1, 1])[::-1]
-        if self.unsimulated:
-            found[:, 1] = np.logaddexp(found[:, 1], np.log(self.unsimulated))
+        found[:, 1] = np.logaddexp(found[:, 1], self.unknown)
         return np.asarray(np.minimum(found, 0.0))
 
     def slope(self, epsilon: Floats, of: slice) -> Coefficient:
@@ -106,7 +105,7 @@ class Volumes:
         """
         used = weights != 0.0
         mean = self.tails[:, used].mean(axis=0)
-        if not mean.all():
+        if not mean.all() or len(self.tails) == 1:
             return Coefficient(np.nan, (np.nan, np.nan))
         n_runs, tail = len(self.tails), (1.0 - self.confidence) / 2.0
         value = offset + float(weights[used] @ np.log(mean))

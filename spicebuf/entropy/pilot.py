@@ -1,11 +1,12 @@
 """The pilot run of splitting: it chooses levels, step sizes and archives, which are then frozen."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from spicebuf.entropy.events import Floats, Judge
+from spicebuf.entropy.events import Floats, Judge, Judged, Meter
 from spicebuf.entropy.kernels import CYCLE, Particles, Stage, fit_stage, judge_all, step, tuned
 
 N_PARTICLES = 4_000
@@ -58,6 +59,12 @@ def draw_first(
         more = judge_all(judge, rng.standard_normal((len(particles.z), d)))
         particles = _join([particles, more])
     return particles
+
+
+def draw_rest(meter: Meter, d: int, rng: np.random.Generator) -> Iterator[Judged]:
+    """Spend what is left of a budget on draws of the prior."""
+    while meter.n < meter.budget:
+        yield meter(rng.standard_normal((min(N_PARTICLES, meter.budget - meter.n), d)))
 
 
 def explore(judge: Judge, first: Particles, rng: np.random.Generator) -> Plan:

@@ -8,6 +8,7 @@ of splitting give V(ε) for all ε.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -20,9 +21,9 @@ from spicebuf.entropy.growth import (
     fit_logarithm,
     learning_coefficient,
 )
-from spicebuf.entropy.pilot import FLOOR, N_STATES, draw_first, explore
+from spicebuf.entropy.pilot import FLOOR, N_STATES, draw_first, draw_rest, explore
 from spicebuf.entropy.rounds import Effort, Purpose, generator, run_rounds, shortfall
-from spicebuf.entropy.splitting import log_mean_interval
+from spicebuf.entropy.splitting import log_mean_interval, log_unknown
 from spicebuf.entropy.survivors import doubts, find_clusters
 from spicebuf.entropy.volume import Counts
 from spicebuf.errors import InputError
@@ -146,13 +147,13 @@ def _observe(
         plan = explore(meter, first, rng)
         runs, _ = run_rounds(meter, plan, effort, seed, thresholds)
     except BudgetSpentError:
+        draws = reduce(Judged.and_then, (first, *draw_rest(meter, d, rng)))
         spent = shortfall(meter.n, effort.precision, effort.max_simulations)
-        return _by_draws(first.score, thresholds, effort), 0, (spent,)
+        return _by_draws(draws, thresholds, effort), 0, (spent,)
     n_draws, lowest = runs.prior.n_samples, plan.stages[0].level if plan.stages else np.inf
     n_last = max(1.0, sum(map(len, runs.survivors)) / N_STATES)
-    seen = Volumes(
-        runs.tails, n_draws, thresholds < lowest, n_last, runs.unsimulated, effort.confidence
-    )
+    unknown = log_unknown(runs.prior, runs.unsimulated, effort.confidence)
+    seen = Volumes(runs.tails, n_draws, thresholds < lowest, n_last, unknown, effort.confidence)
     if not runs.satisfied.any():
         return seen, runs.n, (f"the least ε was not reached down to a probability of {FLOOR:g}",)
     _, low, high = log_mean_interval(runs.satisfied, effort.confidence)
@@ -163,13 +164,11 @@ def _observe(
     return seen, runs.n, (*warnings, *doubts(runs.ancestors, clusters))
 
 
-def _by_draws(score: Floats, thresholds: Floats, effort: Effort) -> Volumes:
+def _by_draws(draws: Judged, thresholds: Floats, effort: Effort) -> Volumes:
     """Return what draws of the prior alone say, in groups as if each were a run."""
-    n_groups = min(_GROUPS, len(score))
-    groups = [
-        np.mean(part[:, np.newaxis] >= thresholds, axis=0)
-        for part in np.array_split(score, n_groups)
-    ]
+    n = len(draws.score)
+    reached = draws.score[:, np.newaxis] >= thresholds
+    groups = np.array([part.mean(axis=0) for part in np.array_split(reached, min(_GROUPS, n))])
+    unknown = log_unknown(draws.counts, 0.0, effort.confidence)
     every = np.ones(len(thresholds), dtype=np.bool_)
-    unsimulated = float(np.isneginf(score).mean())
-    return Volumes(np.array(groups), len(score), every, len(score), unsimulated, effort.confidence)
+    return Volumes(groups, n, every, n, unknown, effort.confidence)

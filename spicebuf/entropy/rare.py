@@ -1,32 +1,29 @@
 """Rare events: splitting until its interval is narrow enough, and what makes it doubtful."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from operator import add
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from spicebuf.entropy.events import BudgetSpentError, Judge, Meter
 from spicebuf.entropy.importance import SecondOpinion
-from spicebuf.entropy.pilot import FLOOR, Plan, draw_first, explore
+from spicebuf.entropy.pilot import FLOOR, Plan, draw_first, draw_rest, explore
 from spicebuf.entropy.rounds import Effort, Purpose, generator, limits, run_rounds, shortfall
 from spicebuf.entropy.second_look import N_POINTS, Limits, SecondLook, look_again
-from spicebuf.entropy.splitting import Runs
+from spicebuf.entropy.splitting import Runs, log_unknown
 from spicebuf.entropy.survivors import doubts, find_clusters
 from spicebuf.entropy.volume import (
     SPLITTING,
     Counts,
     LogVolume,
-    clopper_pearson,
     from_sample,
 )
 
 # Of the half-width asked for, in quadrature, what may come from the second look.
 _LOOK_PART = 0.5
-_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True)
@@ -122,8 +119,9 @@ class _Estimate:
             plan = explore(self.meter, first, rng)
             runs, opinion = run_rounds(self.meter, plan, self._first_effort, self.seed)
         except BudgetSpentError:
-            draws = (first.counts, *self._rest(rng))
-            return self._from_draws(reduce(add, draws), (), self._spent())
+            rest = draw_rest(self.meter, self.d, rng)
+            draws = reduce(Counts.__add__, (part.counts for part in rest), first.counts)
+            return self._from_draws(draws, (), self._spent())
         return self._conclude(plan, runs, opinion)
 
     def _conclude(self, plan: Plan, runs: Runs, opinion: SecondOpinion | None) -> LogVolume:
@@ -133,13 +131,13 @@ class _Estimate:
             return self._from_draws(runs.prior, levels, () if plan.reached else (unseen,))
         clusters = find_clusters(runs.survivors, generator(self.seed, Purpose.CLUSTERS))
         found = self._first_limits(plan, runs, opinion)
-        shortfall = () if found.width <= 2.0 * self._first_effort.precision else self._spent()
+        missed = () if found.width <= 2.0 * self._first_effort.precision else self._spent()
         look = self._look(runs)
         if look is not None:
             found = found.times(look.limits)
-            if not shortfall and found.width > 2.0 * self.effort.precision:
-                shortfall = (_open(look),)
-        unknown = _unknown(runs, self.effort.confidence)
+            if not missed and found.width > 2.0 * self.effort.precision:
+                missed = (_open(look),)
+        unknown = log_unknown(runs.prior, runs.unsimulated, self.effort.confidence)
         with np.errstate(divide="ignore"):
             estimates = tuple(np.log(runs.satisfied).tolist())
         return LogVolume(
@@ -161,10 +159,7 @@ class _Estimate:
                 opinion=opinion,
                 look=look,
             ),
-            warnings=(
-                *shortfall,
-                *doubts(runs.ancestors, clusters),
-            ),
+            warnings=(*missed, *doubts(runs.ancestors, clusters)),
         )
 
     def _first_limits(self, plan: Plan, runs: Runs, opinion: SecondOpinion | None) -> Limits:
@@ -191,12 +186,6 @@ class _Estimate:
         target = _LOOK_PART * self.effort.precision
         return look_again(self.strict, runs, n_left, target, self.effort.confidence, rng)
 
-    def _rest(self, rng: np.random.Generator) -> Iterator[Counts]:
-        """Spend what is left of a budget on draws of the prior."""
-        while self.meter.n < self.meter.budget:
-            n = min(_AT_ONCE, self.meter.budget - self.meter.n)
-            yield self.meter(rng.standard_normal((n, self.d))).counts
-
     def _from_draws(
         self, prior: Counts, levels: tuple[float, ...], warnings: tuple[str, ...]
     ) -> LogVolume:
@@ -222,18 +211,6 @@ class _Estimate:
     def _counts(self) -> Counts:
         assert self.meter.counts is not None  # noqa: S101 (every answer rests on draws)
         return self.meter.counts
-
-
-def _unknown(runs: Runs, confidence: float) -> float:
-    """Return the log of the most that unsimulated points may add: their share near the event.
-
-    Where the prior's own draws met some, it is the upper limit of their share of the prior.
-    """
-    n_lost, share = runs.prior.n_unsimulated, runs.unsimulated
-    if n_lost:
-        tail = (1.0 - confidence) / 2.0
-        share = max(share, clopper_pearson(n_lost, runs.prior.n_samples, tail)[1])
-    return math.log(share) if share else -math.inf
 
 
 def _open(look: SecondLook) -> str:

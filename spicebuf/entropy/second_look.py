@@ -91,8 +91,7 @@ def look_again(
     n_most : int
         Points to ask about at most, ≥ 1.
     target : float
-        Half-width of the interval at which to stop [nat]: all of more than 400 points are used only if
-        some do not stand.
+        Half-width of the interval at which to stop [nat]; 400 points that all stand are enough for 0.01.
     confidence : float
     rng : Generator
     """

@@ -19,7 +19,7 @@ from scipy.special import stdtrit
 from spicebuf.entropy.events import Bools, Floats, Judge
 from spicebuf.entropy.kernels import CYCLE, Particles, Stage, judge_all, step
 from spicebuf.entropy.pilot import N_STATES, Plan
-from spicebuf.entropy.volume import Counts
+from spicebuf.entropy.volume import Counts, clopper_pearson
 
 NONE: Floats = np.empty(0)
 """No thresholds."""
@@ -169,6 +169,19 @@ def join(parts: list[Runs]) -> Runs:
         ancestors=np.concatenate([part.ancestors for part in parts]),
         tails=np.concatenate([part.tails for part in parts]),
     )
+
+
+def log_unknown(prior: Counts, near: float, confidence: float) -> float:
+    """Return the log of the most that unsimulated points may add to a probability.
+
+    It is their share near the event, `near`; where independent draws of the prior met some, also the
+    upper limit of their share of the prior.
+    """
+    share = near
+    if prior.n_unsimulated:
+        tail = (1.0 - confidence) / 2.0
+        share = max(near, clopper_pearson(prior.n_unsimulated, prior.n_samples, tail)[1])
+    return math.log(share) if share else -math.inf
 
 
 def log_mean(values: Floats) -> tuple[float, float]:

@@ -1,11 +1,12 @@
 """One θ per component → verdicts."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spicebuf.api import noise_margins
+from spicebuf.api import Api, noise_margins
 from spicebuf.check import Reached, Verdict, Witness, check_curves, find_witness
 from spicebuf.deck import bench
 from spicebuf.ngspice import Status, gist
@@ -109,5 +110,16 @@ def _check_component(
     if verdict is Verdict.UNSIMULATED:
         why = "ngspice gave no trustworthy answer between two grid points"
         return ComponentCheck(component.name, verdict, reached, None, None, why, theta, words)
-    margin = float(checks.margin[0])
+    margin, vin = float(checks.margin[0]), float(checks.vin[0])
+    if not math.isnan(vin):
+        witness = Witness(_logic_at(vin, api_in), vin, float(checks.vout[0]), on.branches[0])
     return ComponentCheck(component.name, verdict, reached, margin, witness, None, theta, words)
+
+
+def _logic_at(vin: float, api: Api) -> str:
+    """Return the logical value whose voltages hold an input, but for rounding."""
+
+    def distance(logic: str) -> float:
+        return min(max(low - vin, vin - high) for low, high in api.sets[logic].intervals)
+
+    return min(api.sets, key=distance)

@@ -23,10 +23,13 @@ from spicebuf.entropy import Judge, Judged
 from spicebuf.journal import Journal
 from spicebuf.pools import Pool
 from spicebuf.prior import from_latent
-from spicebuf.refine import refine
+from spicebuf.refine import open_rows, refine
 from spicebuf.simulate import Curves
 from spicebuf.sweep import sweep
 from spicebuf.system import Component, System
+
+# Raised whenever the same question gets another answer than it used to.
+_ANSWERS = 1
 
 Answer: TypeAlias = Mapping[str, NDArray[Any]]
 """Arrays of one entry for each θ."""
@@ -72,7 +75,7 @@ class Event:
             for api in (self.api_in, self.api_out)
         ]
         bench = bench_key(self.bench, lab.ngspice_version)
-        return json.dumps([bench, sets, lab.max_gain], sort_keys=True).encode()
+        return json.dumps([_ANSWERS, bench, sets, lab.max_gain], sort_keys=True).encode()
 
 
 def event_of(system: System, index: int, on: Bench) -> Event:
@@ -107,13 +110,13 @@ def check_grid(event: Event, curves: Curves) -> Checks:
 
 def settle(event: Event, theta: Floats, curves: Curves, checks: Checks, lab: Lab) -> Checks:
     """Refine checks of the curves of `theta` between their points, or recall how it ended."""
+    if lab.max_gain == 0.0 or not len(open_rows(checks)):
+        return checks
     on, apis = event.bench, (event.api_in, event.api_out)
     question = b"settle" + event.about(lab) + theta.tobytes()
     answer = lab.journal.recall(question)
     if answer is None:
         settled = refine(on, theta, curves, checks, apis, lab.max_gain, lab.pool)
-        if settled is checks:
-            return checks
         lab.journal.keep(question, vars(settled))
         return settled
     return Checks(**answer)
