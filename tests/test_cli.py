@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -102,7 +103,8 @@ def test_minus_infinity_is_null(run: Run, write: Write) -> None:
     assert answer["components"][0]["n_satisfied"] == 0
     table = run("entropy", write("s.toml", text), "-n", "64", "--max-simulations", "9000").stdout
     assert "−inf" in table
-    assert "not reached; 8600 independent draws of the prior bound it" in table
+    (n_draws,) = re.findall(r"not reached; (\d+) independent draws of the prior bound it", table)
+    assert 4_000 < int(n_draws) <= 8_600
     assert "warning: stopped after" in table
 
 
