@@ -184,6 +184,18 @@ def test_unsimulated_points_count_as_possible(share: float) -> None:
         assert found.interval[1] >= math.log(limit)
 
 
+def test_where_nothing_can_be_simulated_little_is_asked() -> None:
+    """Nothing is known: from no θ at all to all of them."""
+
+    def judge(z: Floats) -> Judged:
+        nothing = np.full(len(z), -np.inf)
+        return Judged(nothing, np.zeros(len(z), np.bool_), np.ones(len(z), np.bool_))
+
+    found = estimate(judge, 3, [0], Effort())
+    assert found.interval == (-math.inf, 0.0)
+    assert found.counts[0].n_unsimulated == found.counts[0].n_samples < 50_000
+
+
 def test_the_answer_is_a_function_of_the_seed() -> None:
     toy = box(4, 1e-5)
     first, second, other = (

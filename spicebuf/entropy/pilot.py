@@ -54,7 +54,8 @@ def draw_first(
     particles = judge_all(judge, rng.standard_normal((min(N_PARTICLES, n_most), d)))
     while 2 * len(particles.z) <= min(n_most, _MAX_FIRST):
         above = particles.score > _least(particles.score)
-        if max(above.sum(), particles.satisfied.sum()) >= _ENOUGH_ABOVE:
+        enough = max(above.sum(), particles.satisfied.sum()) >= _ENOUGH_ABOVE
+        if enough or particles.unsimulated.all():
             break
         more = judge_all(judge, rng.standard_normal((len(particles.z), d)))
         particles = _join([particles, more])
