@@ -55,9 +55,9 @@ class _Stage:
 def chain_of(system: System) -> Component:
     """Return the chain of a system's components as one component between the first API and the last.
 
-    Its θ are the free parameters of all components, in the components' order, each with its component's
-    name before its own: `first_wpa`. A name that is no SPICE identifier is made one, and one that is in
-    use gets a number.
+    Its parameters are those of all components, in the components' order, each with its component's name
+    before its own: `first_wpa`; those that the system fixes are fixed. A name that is no SPICE identifier
+    is made one, and one that is in use gets a number.
 
     Raises
     ------
@@ -73,7 +73,17 @@ def chain_of(system: System) -> Component:
     stages = _stages(system.components, taken | {name})
     template = _template(name, system, stages, cards)
     names = {file_stem(component.name).lower() for component in system.components}
-    return Component(_unused(_NAME, names), template, {}, template.priors)
+    fixed = {
+        stage.names[theta]: value
+        for stage in stages
+        for theta, value in stage.component.fixed.items()
+    }
+    priors = {
+        stage.names[theta]: prior
+        for stage in stages
+        for theta, prior in stage.component.priors.items()
+    }
+    return Component(_unused(_NAME, names), template, fixed, priors)
 
 
 def end_to_end(system: System) -> System:
@@ -117,7 +127,7 @@ def _template(
         files=tuple(dict.fromkeys(file for t in templates for file in t.files)),
         ports=ports,
         thetas=thetas,
-        sizes=frozenset(s.names[size] for s in stages for size in s.template.sizes) & thetas.keys(),
+        sizes=frozenset(s.names[size] for s in stages for size in s.template.sizes),
         definitions=definitions,
         states=tuple(stage.node(node) for stage in stages for node in stage.template.states),
         watched=tuple(sorted({node for stage in stages for node in _watched(stage)})),
@@ -157,10 +167,10 @@ def _unused(name: str, taken: Collection[str]) -> str:
 
 
 def _specs(stage: _Stage) -> Iterator[ThetaSpec]:
-    component, nominal = stage.component, stage.component.nominal
-    for theta, prior in component.priors.items():
-        description = f"{component.name}: {component.template.thetas[theta].description}"
-        yield ThetaSpec(stage.names[theta], prior, nominal[theta], description)
+    for theta, spec in stage.template.thetas.items():
+        # The template's own, so that the chain's netlist is the same whatever the system file says.
+        description = f"{stage.component.name}: {spec.description}"
+        yield ThetaSpec(stage.names[theta], spec.prior, spec.nominal, description)
 
 
 def _subcircuit(
@@ -176,12 +186,10 @@ def _subcircuit(
 
 
 def _instance(stage: _Stage) -> str:
-    component, template = stage.component, stage.template
+    template = stage.template
     nodes = {"in": stage.input, "out": stage.output}
-    values = {theta: f"{{{stage.names[theta]}}}" for theta in component.priors}
-    values |= {theta: repr(value) for theta, value in component.fixed.items()}
     words = [nodes.get(port, port) for port in template.ports]
-    words += [template.name, *(f"{theta}={value}" for theta, value in values.items())]
+    words += [template.name, *(f"{theta}={{{name}}}" for theta, name in stage.names.items())]
     return f"x{stage.number} {' '.join(words)}"
 
 
@@ -198,7 +206,7 @@ def _alterations(stages: Sequence[_Stage]) -> tuple[Alteration, ...] | None:
         uses = stage.template.alterations
         if uses is None:
             return None
-        found += [_altered(use, stage) for use in uses if use.theta in stage.component.priors]
+        found += [_altered(use, stage) for use in uses]
     return tuple(found)
 
 

@@ -253,8 +253,9 @@ def test_theta_are_told_apart(pool: Pool, make: Make) -> None:
     chain = chain_of(system)
     assert list(chain.priors) == ["first_r2", "second_r1", "second_r2"]
     assert str(chain.priors["first_r2"]) == "loguniform(1000.0, 2000.0)"
-    assert chain.nominal == {"first_r2": 1e3, "second_r1": 1e3, "second_r2": 1e3}
-    assert chain.template.sizes == set(chain.priors)
+    assert chain.fixed == {"first_r1": 1e3}
+    assert set(chain.nominal.values()) == {1e3}
+    assert chain.template.sizes == {"first_r1", *chain.priors}
     heads = [card for card in chain.template.definitions if card.startswith(".subckt")]
     assert [head.split()[1] for head in heads] == ["resistor_divider", "chain"]
     on = put(chain, 11)
@@ -399,3 +400,12 @@ def test_a_chain_has_banks_and_events_like_any_component(
     part = check_grid(climbed, sweep(climbed.bench, theta, pool))
     assert whole.verdict[0] == part.verdict[0] == Verdict.SATISFIED
     np.testing.assert_allclose(whole.margin, part.margin, atol=2 * ACCURACY)
+
+
+def test_a_chain_is_the_same_netlist_whatever_the_priors(make: Make) -> None:
+    """Priors without the default and other fixed values change θ, not what is simulated."""
+    narrow = '{ r1 = "loguniform(150, 900)", r2 = 3e3 }'
+    plain = chain_of(make(("first", "resistor_divider")))
+    other = chain_of(make(("first", "resistor_divider", narrow)))
+    assert plain.template.digest == other.template.digest
+    assert other.fixed == {"first_r2": 3e3}

@@ -87,7 +87,7 @@ def test_runs_that_disagree_widen_the_share() -> None:
     run = np.repeat(np.arange(4), 50)
     mixed = np.tile([True, False], 100)
     split = np.repeat([True, False, True, False], 50)
-    _, below, above = _share(np.ones(4), run, mixed, 0.95)
-    _, far_below, far_above = _share(np.ones(4), run, split, 0.95)
+    _, below, above = _share(np.ones(4), run, mixed, 200.0, 0.95)
+    _, far_below, far_above = _share(np.ones(4), run, split, 200.0, 0.95)
     assert far_below > 3.0 * below
     assert far_above > 3.0 * above

@@ -196,6 +196,42 @@ def test_where_nothing_can_be_simulated_little_is_asked() -> None:
     assert found.counts[0].n_unsimulated == found.counts[0].n_samples < 50_000
 
 
+def test_borderline_points_count_wherever_their_score_is() -> None:
+    """Satisfied below −5 of one coordinate, borderline below −4 of another, where nothing leads."""
+
+    def judge(z: Floats) -> Judged:
+        satisfied = z[:, 0] < -5.0
+        return Judged(np.minimum(0.0, -5.0 - z[:, 0]), satisfied, satisfied | (z[:, 1] < -2.0))
+
+    for seed in range(5):
+        found = estimate(judge, 2, [seed], ROUGH)
+        assert abs(found.value - math.log(ndtr(-5.0))) < 0.3
+        assert abs(found.bracket[1] - math.log(ndtr(-2.0))) < 0.1
+        assert found.interval[1] > math.log(ndtr(-2.0))
+
+
+def test_satisfied_points_count_wherever_their_score_is() -> None:
+    def judge(z: Floats) -> Judged:
+        satisfied = (z[:, 0] < -4.0) | (z[:, 1] < -2.5)
+        return Judged(np.minimum(0.0, -4.0 - z[:, 0]), satisfied, satisfied)
+
+    truth = math.log(1.0 - (1.0 - ndtr(-4.0)) * (1.0 - ndtr(-2.5)))
+    found = estimate(judge, 2, [1], ROUGH)
+    assert found.interval[0] < truth < found.interval[1]
+
+
+def test_a_score_that_never_leads_on_is_not_climbed() -> None:
+    """All scores alike: the first draws bound the answer, and no run is made."""
+
+    def judge(z: Floats) -> Judged:
+        never = np.zeros(len(z), np.bool_)
+        return Judged(np.full(len(z), -1.0), never, never)
+
+    found = estimate(judge, 3, [0], Effort())
+    assert found.counts[0].n_samples == 256_000
+    assert -12.0 < found.interval[1] < -11.0
+
+
 def test_the_answer_is_a_function_of_the_seed() -> None:
     toy = box(4, 1e-5)
     first, second, other = (

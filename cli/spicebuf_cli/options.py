@@ -47,7 +47,7 @@ max_simulations_option = click.option(
     type=int,
     default=5_000_000,
     show_default=True,
-    help="θ per component at most, whatever the precision.",
+    help="θ per component that a precision may lead to at most; --samples are taken anyhow.",
 )
 max_gain_option = click.option(
     "--max-gain",

@@ -18,6 +18,8 @@ _FRACTION = 0.25
 _LAST_FRACTION = 0.2
 _ENOUGH_ABOVE = 100
 _MAX_FIRST = 64 * N_PARTICLES
+# More draws cannot bring the upper end below what is unsimulated.
+_MOSTLY_LOST = 0.1
 FLOOR = 1e-18
 """Probability below which the pilot gives up."""
 
@@ -55,7 +57,7 @@ def draw_first(
     while 2 * len(particles.z) <= min(n_most, _MAX_FIRST):
         above = particles.score > _least(particles.score)
         enough = max(above.sum(), particles.satisfied.sum()) >= _ENOUGH_ABOVE
-        if enough or particles.unsimulated.all():
+        if enough or particles.unsimulated.mean() > _MOSTLY_LOST:
             break
         more = judge_all(judge, rng.standard_normal((len(particles.z), d)))
         particles = _join([particles, more])

@@ -13,7 +13,7 @@ from spicebuf.entropy.importance import SecondOpinion
 from spicebuf.entropy.pilot import FLOOR, Plan, draw_first, draw_rest, explore
 from spicebuf.entropy.rounds import Effort, Purpose, generator, limits, run_rounds, shortfall
 from spicebuf.entropy.second_look import N_POINTS, Limits, SecondLook, look_again
-from spicebuf.entropy.splitting import Runs, log_unknown
+from spicebuf.entropy.splitting import Runs, log_mean_interval, log_unknown
 from spicebuf.entropy.survivors import doubts, find_clusters
 from spicebuf.entropy.volume import (
     SPLITTING,
@@ -24,6 +24,7 @@ from spicebuf.entropy.volume import (
 
 # Of the half-width asked for, in quadrature, what may come from the second look.
 _LOOK_PART = 0.5
+_UNSEEN = f"the event was not seen, nor any score that leads to it, down to a share of {FLOOR:g}"
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,9 @@ class _Estimate:
         first = draw_first(self.meter, self.d, rng, self.meter.budget)
         try:
             plan = explore(self.meter, first, rng)
+            if not plan.stages and not plan.reached:
+                spent = self.meter.n == self.meter.budget
+                return self._from_draws(first.counts, (), self._spent() if spent else (_UNSEEN,))
             runs, opinion = run_rounds(self.meter, plan, self._first_effort, self.seed)
         except BudgetSpentError:
             rest = draw_rest(self.meter, self.d, rng)
@@ -127,8 +131,7 @@ class _Estimate:
     def _conclude(self, plan: Plan, runs: Runs, opinion: SecondOpinion | None) -> LogVolume:
         levels = tuple(stage.level for stage in plan.stages)
         if not runs.satisfied.any():
-            unseen = f"the event was not seen down to a probability of {FLOOR:g}"
-            return self._from_draws(runs.prior, levels, () if plan.reached else (unseen,))
+            return self._from_draws(runs.prior, levels, () if plan.reached else (_UNSEEN,))
         clusters = find_clusters(runs.survivors, generator(self.seed, Purpose.CLUSTERS))
         found = self._first_limits(plan, runs, opinion)
         missed = () if found.width <= 2.0 * self._first_effort.precision else self._spent()
@@ -137,18 +140,18 @@ class _Estimate:
             found = found.times(look.limits)
             if not missed and found.width > 2.0 * self.effort.precision:
                 missed = (_open(look),)
-        unknown = log_unknown(runs.prior, runs.unsimulated, self.effort.confidence)
+        top, high = self._with_unknown(found, runs)
         with np.errstate(divide="ignore"):
             estimates = tuple(np.log(runs.satisfied).tolist())
         return LogVolume(
             value=found.value,
-            interval=(found.low, min(0.0, _log_add(found.high, unknown))),
+            interval=(found.low, high),
             confidence=self.effort.confidence,
             counts=(self._counts,),
             method=SPLITTING,
             seed=self.seed[0],
             log_count=None,
-            bracket=(found.value, min(0.0, _log_add(found.top, unknown))),
+            bracket=(found.value, top),
             splitting=Splitting(
                 prior=runs.prior,
                 levels=levels,
@@ -162,15 +165,25 @@ class _Estimate:
             warnings=(*missed, *doubts(runs.ancestors, clusters)),
         )
 
+    def _with_unknown(self, found: Limits, runs: Runs) -> tuple[float, float]:
+        """Return top and high with points of unknown verdict, which need not be near the others."""
+        unknown = log_unknown(runs.prior, runs.unsimulated, self.effort.confidence)
+        tops, highs = [found.top, unknown], [found.high, unknown]
+        borderline = runs.possible - runs.satisfied
+        if borderline.any():
+            value, _, most = log_mean_interval(borderline, self.effort.confidence)
+            tops.append(value)
+            highs.append(most)
+        top, high = (float(np.logaddexp.reduce(each)) for each in (tops, highs))
+        return min(0.0, top), min(0.0, high)
+
     def _first_limits(self, plan: Plan, runs: Runs, opinion: SecondOpinion | None) -> Limits:
         """Return what the first judge leads to."""
         value, low, high = limits(runs, opinion, self.effort.confidence)
         if not plan.stages:
             exact = from_sample(runs.prior, self.effort.confidence, self.seed[0])
             value, (low, high) = exact.value, exact.interval
-        # What borderline points would add.
-        lift = math.log(float(runs.possible.mean()) / float(runs.satisfied.mean()))
-        return Limits(value, low, value + lift, high + lift)
+        return Limits(value, low, value, high)
 
     @property
     def _first_effort(self) -> Effort:
@@ -179,7 +192,7 @@ class _Estimate:
         return replace(self.effort, precision=part * self.effort.precision)
 
     def _look(self, runs: Runs) -> SecondLook | None:
-        if self.strict is None:
+        if self.strict is None or not sum(map(len, runs.survivors)):
             return None
         n_left = self.effort.max_simulations - self.meter.n
         rng = generator(self.seed, Purpose.SECOND_LOOK)
@@ -219,7 +232,3 @@ def _open(look: SecondLook) -> str:
         f"of {counts.n_samples} points that satisfy at first {counts.n_satisfied} do so at a second "
         f"look: that alone leaves ±{limits.width / 2.0:.2g} nat"
     )
-
-
-def _log_add(a: float, b: float) -> float:
-    return float(np.logaddexp(a, b))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from spicebuf.entropy.events import Bools, Floats, Judge, Judged
+from spicebuf.entropy.pilot import N_STATES
 from spicebuf.entropy.splitting import Runs
 from spicebuf.entropy.volume import Counts, clopper_pearson
 
@@ -96,11 +97,14 @@ def look_again(
     rng : Generator
     """
     points, run = _shuffled(runs, rng)
+    n_chains = max(1.0, len(points) / N_STATES)
     n_most = min(n_most, _MOST, len(points))
     n = min(N_POINTS, n_most)
     judged = strict(points[:n])
     while True:
-        look = SecondLook(judged.counts, _limits(runs.satisfied, run[:n], judged, confidence))
+        look = SecondLook(
+            judged.counts, _limits(runs.satisfied, run[:n], judged, n_chains, confidence)
+        )
         if look.limits.width <= 2.0 * target or n == n_most:
             return look
         # The width goes with one over the root of n; a little more, since it is not known exactly.
@@ -117,24 +121,28 @@ def _shuffled(runs: Runs, rng: np.random.Generator) -> tuple[Floats, NDArray[np.
     return np.concatenate(runs.survivors)[order], run[order]
 
 
-def _limits(weight: Floats, run: NDArray[np.int64], judged: Judged, confidence: float) -> Limits:
-    value, below, _ = _share(weight, run, judged.satisfied, confidence)
-    top, _, above = _share(weight, run, judged.possible, confidence)
+def _limits(
+    weight: Floats, run: NDArray[np.int64], judged: Judged, n_chains: float, confidence: float
+) -> Limits:
+    # States of one chain are one another's neighbours: no more points are independent than chains.
+    n = min(len(run), n_chains)
+    value, below, _ = _share(weight, run, judged.satisfied, n, confidence)
+    top, _, above = _share(weight, run, judged.possible, n, confidence)
     if not judged.possible.any():
-        most = math.log(clopper_pearson(0, len(run), (1.0 - confidence) / 2.0)[1])
+        most = math.log(clopper_pearson(0, n, (1.0 - confidence) / 2.0)[1])
         return Limits(value, value, top, most)
     return Limits(value, value - below, top, min(0.0, top + above))
 
 
 def _share(
-    weight: Floats, run: NDArray[np.int64], stands: Bools, confidence: float
+    weight: Floats, run: NDArray[np.int64], stands: Bools, n: float, confidence: float
 ) -> tuple[float, float, float]:
     """Return the log of the share that stands, and how far its limits lie below and above [nat].
 
     Points of one run may descend from one another: the limits are those of the scatter between runs, or
-    those of as many independent points, whichever lie farther out.
+    those of `n` independent points, whichever lie farther out.
     """
-    n_hits, n = int(stands.sum()), len(stands)
+    n_hits = n * float(stands.mean())
     if not n_hits:
         return -math.inf, 0.0, 0.0
     seen = np.unique(run)

@@ -80,7 +80,12 @@ def perform(
     log_share = np.zeros(n_runs)
     tails = _tails(thresholds, crowd, log_share)
     unsimulated = float(prior.unsimulated.mean())
+    left_satisfied, left_possible = (np.zeros(n_runs) for _ in range(2))
     for stage in plan.stages:
+        # Points that count, though their score is below the level, are not seen again.
+        below = crowd.score < stage.level
+        left_satisfied += _mass(crowd.satisfied & below, log_share)
+        left_possible += _mass(_known(crowd) & below, log_share)
         seeds, shares = _select(crowd.score.reshape(n_runs, -1), stage.level, n_chains, rng)
         with np.errstate(divide="ignore"):
             log_share = log_share + np.log(shares)
@@ -92,13 +97,11 @@ def perform(
         unsimulated = max(unsimulated, lost * float(np.exp(log_share).mean()))
         above = thresholds >= stage.level
         tails[:, above] = _tails(thresholds[above], crowd, log_share)
-    reached = np.exp(log_share)
     satisfied = crowd.satisfied.reshape(n_runs, -1)
-    simulated = (crowd.possible & ~crowd.unsimulated).reshape(n_runs, -1)
     points = crowd.z.reshape(n_runs, -1, plan.d)
     return Runs(
-        satisfied=reached * satisfied.mean(axis=1),
-        possible=reached * simulated.mean(axis=1),
+        satisfied=left_satisfied + _mass(crowd.satisfied, log_share),
+        possible=left_possible + _mass(_known(crowd), log_share),
         unsimulated=unsimulated,
         prior=prior.counts,
         survivors=tuple(each[hit] for each, hit in zip(points, satisfied, strict=True)),
@@ -107,6 +110,16 @@ def perform(
         ),
         tails=tails,
     )
+
+
+def _known(crowd: Particles) -> Bools:
+    """Return which points are satisfied or borderline."""
+    return crowd.possible & ~crowd.unsimulated
+
+
+def _mass(members: Bools, log_share: Floats) -> Floats:
+    """Return the probability of some points of each run's population, shape (R,)."""
+    return np.asarray(np.exp(log_share) * members.reshape(len(log_share), -1).mean(axis=1))
 
 
 def _tails(thresholds: Floats, crowd: Particles, log_share: Floats) -> Floats:

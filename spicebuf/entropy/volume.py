@@ -187,7 +187,7 @@ def total(parts: Sequence[LogVolume]) -> LogVolume:
     )
 
 
-def clopper_pearson(n_hits: int, n: int, tail: float) -> tuple[float, float]:
+def clopper_pearson(n_hits: float, n: float, tail: float) -> tuple[float, float]:
     """Return the exact limits of a binomial probability with `tail` outside either end."""
     low = 0.0 if n_hits == 0 else float(betaincinv(n_hits, n - n_hits + 1, tail))
     high = 1.0 if n_hits == n else float(betaincinv(n_hits + 1, n - n_hits, 1.0 - tail))

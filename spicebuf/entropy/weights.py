@@ -136,7 +136,7 @@ def from_weighted(
     require_confidence(confidence)
     effective = effective_size(log_weight)
     n, tail = len(log_weight), (1.0 - confidence) / 2.0
-    if effective < MIN_EFFECTIVE:
+    if effective < MIN_EFFECTIVE * (1.0 - _ROUNDING):
         raise InputError(
             f"{n} draws weigh as much as {effective:.0f} of the prior asked about (effective sample "
             f"size), and at least {MIN_EFFECTIVE:.0f} are needed; take more --samples, or a bank drawn "

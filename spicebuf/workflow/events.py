@@ -113,7 +113,7 @@ def settle(event: Event, theta: Floats, curves: Curves, checks: Checks, lab: Lab
     if lab.max_gain == 0.0 or not len(open_rows(checks)):
         return checks
     on, apis = event.bench, (event.api_in, event.api_out)
-    question = b"settle" + event.about(lab) + theta.tobytes()
+    question = b"settle" + event.about(lab) + _exactly(theta)
     answer = lab.journal.recall(question)
     if answer is None:
         settled = refine(on, theta, curves, checks, apis, lab.max_gain, lab.pool)
@@ -173,7 +173,7 @@ def keeping(
 
     def ask(z: Floats) -> Answer:
         theta = from_latent(priors, z)
-        question = about + theta.tobytes()
+        question = about + _exactly(theta)
         found: Answer | None = lab.journal.recall(question)
         if found is None:
             found = answer(theta)
@@ -182,6 +182,11 @@ def keeping(
         return found
 
     return ask
+
+
+def _exactly(theta: Floats) -> bytes:
+    # Without parameters, θ of any number are the same bytes.
+    return repr(theta.shape).encode() + theta.tobytes()
 
 
 def _judging(ask: Callable[[Floats], Answer]) -> Judge:
