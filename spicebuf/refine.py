@@ -182,14 +182,12 @@ def _examine(
     if n_rounds == _MAX_ROUNDS:
         found.verdict[piece.rows[doubtful]] = Verdict.BORDERLINE
         return
-    factor = np.where(hidden, gain * step / (2.0 * np.maximum(least, 1e-300)), 1.0)[doubtful]
-    steps = 2.0 ** np.ceil(np.log2(np.clip(factor.max(axis=1), 2.0, _MOST_STEPS)))
-    for (first, last, n_steps), some in _shares(hidden[doubtful], steps):
+    factor = np.clip(gain * step / (2.0 * np.maximum(least, 1e-300)), 2.0, _MOST_STEPS)
+    wanted = np.where(hidden, step / factor, np.inf)[doubtful].min(axis=1)
+    for (first, last, n_steps), some in _shares(hidden[doubtful], wanted, piece.vin):
         chosen = doubtful[some]
         rows = piece.rows[chosen]
-        finest = float(step[first : last + 1].min())
-        span = float(piece.vin[last + 1] - piece.vin[first])
-        n_points = 1 + int(np.ceil(span / finest * n_steps - 1e-6))
+        n_points = 1 + (last - first + 1) * n_steps
         stretch = Stretch(float(piece.vin[first]), float(piece.vin[last + 1]), n_points)
         found.reached[rows] = Reached.REFINED
         vout = _simulate(on, theta, rows, stretch, pool, found)
@@ -197,13 +195,20 @@ def _examine(
 
 
 def _shares(
-    hidden: NDArray[np.bool_], steps: Floats
+    hidden: NDArray[np.bool_], wanted: Floats, vin: Floats
 ) -> Iterator[tuple[tuple[int, int, int], NDArray[np.int64]]]:
-    """Group θ by the stretch that they need, first and last segment, and by the steps in each."""
+    """Group θ by the stretch that they need, first and last segment, and by the steps for each of these.
+
+    `wanted` is the step that each θ needs [V], shape (n,). An edge beside a grid point makes a segment
+    that may be as short as nothing: steps are limited by the number of segments, not by their lengths.
+    """
     m = hidden.shape[1]
     part = max(1, m // _PARTS)
     first = hidden.argmax(axis=1) // part * part
     last = np.minimum(m - 1, ((m - 1 - hidden[:, ::-1].argmax(axis=1)) // part + 1) * part - 1)
+    ratio = (vin[last + 1] - vin[first]) / (wanted * (last - first + 1))
+    # Not a step more for the rounding of equal ones.
+    steps = 2.0 ** np.ceil(np.log2(np.clip(ratio, 2.0, _MOST_STEPS)) - 1e-6)
     keys = np.stack([first, last, steps.astype(np.int64)], axis=1)
     distinct, which = np.unique(keys, axis=0, return_inverse=True)
     for number, (a, b, n_steps) in enumerate(distinct.tolist()):

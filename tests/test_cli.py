@@ -103,7 +103,7 @@ def test_minus_infinity_is_null(run: Run, write: Write) -> None:
     assert answer["components"][0]["n_satisfied"] == 0
     table = run("entropy", write("s.toml", text), "-n", "64", "--max-simulations", "9000").stdout
     assert "−inf" in table
-    (n_draws,) = re.findall(r"not reached; (\d+) independent draws of the prior bound it", table)
+    (n_draws,) = re.findall(r"it rests on (\d+) independent draws of the prior", table)
     assert 4_000 < int(n_draws) <= 8_600
     assert "warning: stopped after" in table
 
@@ -362,7 +362,7 @@ def test_a_profile_is_printed_and_drawn(run: Run, tmp_path: Path) -> None:
     files = ["--figure", "p.svg", "-o", "p.json"]
     done = run("entropy", EXAMPLES / "divider.toml", *options, *files)
     assert done.returncode == 0
-    assert "learning coefficient" in done.stdout
+    assert "mean slope from the least ε" in done.stdout
     assert "drawn in p.svg" in done.stderr
     assert (tmp_path / "p.svg").read_text().startswith("<?xml")
     (part,) = json.loads((tmp_path / "p.json").read_text())["components"]
@@ -378,6 +378,8 @@ def test_a_profile_is_printed_and_drawn(run: Run, tmp_path: Path) -> None:
         (["--profile", "--from", str(EXAMPLES / "divider.toml")], "--from"),
         (["--profile", "--figure", "p.xyz"], ".png, .svg, .pdf"),
         (["--profile", "--epsilon", "1", "0.1"], "LOW < HIGH"),
+        (["--profile", "--figure", "missing/p.png"], "its folder does not exist"),
+        (["-o", "."], "is a folder"),
         (["--profile", "--method", "enumeration"], "enumeration"),
         (["--profile", "--precision", "0"], "precision"),
     ],

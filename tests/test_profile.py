@@ -190,6 +190,24 @@ def test_ladders_out_of_range(tmp_path: Path, ladder: Ladder, words: str) -> Non
         profile_system(load_system(EXAMPLES / "divider.toml"), settings(tmp_path), ladder)
 
 
+def test_the_squared_loss_of_an_inverter_is_refused(tmp_path: Path) -> None:
+    """It would pull every output to the wrong rail; the chain of two is no inverter."""
+    system = load_system(EXAMPLES / "inverters.toml")
+    quick = settings(tmp_path, max_simulations=200)
+    with pytest.raises(InputError, match="'API2' does not have all of 0 below 1"):
+        profile_system(system, quick, Ladder("squared"))
+    profile_system(system, quick, Ladder("squared", end_to_end=True))
+
+
+def test_slopes_far_from_a_set_that_is_out_of_reach_are_sharp() -> None:
+    found = estimate_profile(
+        ball(4, 1e-2).judge, 4, np.array([1e-10, 1e-2, 1e-1, 0.5]), 1.0, [0], ROUGH
+    )
+    low, high = found.slope[1].interval
+    assert low < 4.0 < high
+    assert high - low < 0.5
+
+
 def test_what_has_no_profile(tmp_path: Path) -> None:
     system = load_system(EXAMPLES / "divider.toml")
     with pytest.raises(InputError, match="monte-carlo"):

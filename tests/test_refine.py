@@ -121,6 +121,15 @@ def test_edges_off_the_grid_are_simulated(settle: Settle) -> None:
     assert settled.margin[1] == pytest.approx(0.5 - np.exp(-x * x), abs=2e-5)
 
 
+@pytest.mark.parametrize("beside", [1e-3, 1e-5, 2e-7])
+def test_an_edge_beside_a_grid_point_costs_no_more(settle: Settle, beside: float) -> None:
+    """The segment between the two is as good as none; it must not set the step for the others."""
+    api_in = Api("in", {"0": VoltageSet.parse(f"[0, {1.2 + beside!r}]"), "1": INPUT.sets["1"]})
+    theta = [[0.3, 0.02, 0.5], [0.7, 0.02, 0.5]]
+    _, settled = settle(theta, 100.0, 26, api_in)
+    assert settled.verdict.tolist() == [Verdict.SATISFIED, Verdict.VIOLATED]
+
+
 def test_an_interval_between_two_grid_points(settle: Settle) -> None:
     api_in = Api("in", {"0": VoltageSet.parse("[1.05, 1.15]"), "1": INPUT.sets["1"]})
     _, settled = settle([[2.0, 0.02, 1.1], [2.0, 0.02, 1.3]], 200.0, 26, api_in)

@@ -263,4 +263,4 @@ def test_the_table_tells_the_effective_size(
     out = capsys.readouterr().out
     answer = json.loads(out[out.index("{") :])
     size = answer["components"][0]["effective_sample_size"]
-    assert f"divider: 2000 θ drawn for other.toml weigh as much as {size:.0f}\n" in out
+    assert f"divider: 2000 θ drawn for other.toml are worth {size:.0f} of its own prior's\n" in out

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spicebuf_cli import options
-from spicebuf_cli.output import print_json, print_sweep_summary, progress_bar, write_answer
+from spicebuf_cli.output import (
+    print_json,
+    print_sweep_summary,
+    progress_bar,
+    require_folder,
+    write_answer,
+)
 from spicebuf_cli.profiles import (
     draw,
     figure_path,
@@ -54,6 +60,7 @@ def entropy(
     from spicebuf.chain import end_to_end as chained  # noqa: PLC0415 (start-up time)
     from spicebuf.system import load_system  # noqa: PLC0415
 
+    require_folder("--out", out)
     loaded, unit = load_system(system), "bit" if bits else "nat"
     if profile:
         if drawn_from is not None:

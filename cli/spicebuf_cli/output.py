@@ -103,6 +103,15 @@ def print_sweep_summary(banks: "Sequence[SweptBank]") -> None:
                 note(f"    number {item.index}: {values}")
 
 
+def require_folder(option: str, path: Path | None) -> None:
+    """Raise InputError if a file cannot be there: known before long work, not after it."""
+    from spicebuf.errors import InputError  # noqa: PLC0415 (start-up time)
+
+    if path is not None and (path.is_dir() or not path.parent.is_dir()):
+        why = "is a folder" if path.is_dir() else "its folder does not exist"
+        raise InputError(f"{option} {path}: {why}; name a file in a folder that is there")
+
+
 @contextmanager
 def writing(what: str) -> Iterator[None]:
     """Turn a file that cannot be written into an InputError."""

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from spicebuf_cli.output import note, print_table, writing
+from spicebuf_cli.output import note, print_table, require_folder, writing
 
 if TYPE_CHECKING:
     from spicebuf.workflow import SystemProfile
 
 _DEFAULT_FIGURE = Path("profile.png")
+_FLAT = 0.02
 
 profile_option = click.option(
     "--profile",
@@ -64,6 +65,7 @@ def figure_path(figure: Path | None) -> Path:
 
     path = figure or _DEFAULT_FIGURE
     require_format(path)
+    require_folder("--figure", path)
     return path
 
 
@@ -108,10 +110,10 @@ def _rows(part: dict[str, Any]) -> Any:  # noqa: ANN401 (rows of cells)
 
 def _conclusion(part: dict[str, Any]) -> str:
     if part["learning_coefficient"] is None:
-        words = "slope near the least ε: not known"
+        words = "no slope is known near the least ε"
     else:
         value, interval = _coefficient(part["learning_coefficient"])
-        words = f"slope near the least ε, the learning coefficient there: {value} {interval}"
+        words = f"mean slope from the least ε to ten times it: {value} {interval}; {_kind(part)}"
     if part["with_logarithm"] is not None:
         multiplicity, slope = part["with_logarithm"].values()
         words += "\nby a law ε^λ (log 1/ε)^(m − 1): m = {} {}, λ = {} {}".format(
@@ -121,6 +123,21 @@ def _conclusion(part: dict[str, Any]) -> str:
         f"{words}\n{part['n_samples']} θ judged in {part['n_runs']} runs and their pilot, "
         f"{part['n_unsimulated']} unsimulated; by the points of the curves"
     )
+
+
+def _kind(part: dict[str, Any]) -> str:
+    """Tell whether the mean slope over the least decade is that of a law."""
+    decade = [
+        slope["interval"]
+        for slope, epsilon in zip(part["slopes"], part["epsilon"][1:], strict=True)
+        if epsilon <= 10.0 * part["epsilon"][0] * (1.0 + 1e-9)
+    ]
+    low, high = part["learning_coefficient"]["interval"]
+    if max(decade, default=(low, high))[0] > min(end for _, end in decade or [(low, high)]):
+        return "it still changes there, so it is no learning coefficient"
+    if low < _FLAT:
+        return "flat: around a set of positive volume the learning coefficient is 0"
+    return "there, the learning coefficient"
 
 
 def _coefficient(found: dict[str, Any]) -> tuple[str, str]:

@@ -45,8 +45,8 @@ def _splitting(part: dict[str, Any]) -> str:
     """Tell how a rare event was estimated, on one line."""
     found = part["splitting"]
     if not found["n_runs"]:
-        return f"not reached; {found['n_prior_draws']} independent draws of the prior bound it"
-    words = f"{found['n_runs']} runs over {len(found['levels'])} levels; "
+        return f"no runs; it rests on {found['n_prior_draws']} independent draws of the prior"
+    words = f"{found['n_runs']} runs over {len(found['levels'])} level(s); "
     words += f"{found['n_clusters']} cluster(s) of survivors, "
     words += f"{min(found['n_ancestors_by_run'])} or more ancestors a run; importance sampling "
     opinion = found["importance_sampling"]
@@ -61,19 +61,19 @@ def _splitting(part: dict[str, Any]) -> str:
 
 def _weights(part: dict[str, Any], drawn_from: str) -> str:
     size = f"{part['effective_sample_size']:.0f}"
-    return f"{part['n_samples']} θ drawn for {drawn_from} weigh as much as {size}"
+    return f"{part['n_samples']} θ drawn for {drawn_from} are worth {size} of its own prior's"
 
 
 def _between(found: dict[str, Any], unit: str) -> str:
     """Tell what lies between the points of the curves, on one line."""
     if found["basis"] == "grid":
         return "points alone; nothing between them was looked at"
-    words = f"{found['n_examined']} θ looked at between points, {found['n_changed']} changed"
+    words = f"{found['n_examined']} θ re-examined between grid points, {found['n_changed']} changed"
     if found["log_volume_change"] is not None:
         words += f" ({found['log_volume_change']:+.4f} {unit})"
     if found["basis"] == "half steps":
         return words + "; in half steps, since feedback has no bound"
-    return words + f"; gain ≤ {found['max_gain']:g}"
+    return words + f"; assumes slopes ≤ {found['max_gain']:g} V/V"
 
 
 def _row(part: dict[str, Any], shares: list[str], *, counted: bool) -> list[str]:

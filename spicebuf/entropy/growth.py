@@ -58,8 +58,8 @@ class Volumes:
         Draws of the prior.
     by_draws : array of bool, shape (E,)
         Where the estimates are shares of draws of the prior.
-    n_last : float
-        Roughly independent points that the last estimates are shares of.
+    n_points : float
+        Roughly independent points that each estimate is a share of.
     unknown : float
         Log of the most that unsimulated points may add.
     confidence : float
@@ -68,7 +68,7 @@ class Volumes:
     tails: Floats
     n_draws: int
     by_draws: Bools
-    n_last: float
+    n_points: float
     unknown: float
     confidence: float
 
@@ -111,7 +111,8 @@ class Volumes:
         value = offset + float(weights[used] @ np.log(mean))
         each = (self.tails[:, used] / mean) @ weights[used]
         half = float(stdtrit(n_runs - 1, 1.0 - tail)) * float(each.std(ddof=1)) / math.sqrt(n_runs)
-        half = max(half, -math.log(tail) / self.n_last * float(np.abs(weights).max()))
+        if half == 0.0:
+            half = -math.log(tail) / self.n_points * float(np.abs(weights).max())
         return Coefficient(value, (value - half, value + half))
 
 

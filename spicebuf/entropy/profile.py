@@ -151,9 +151,10 @@ def _observe(
         spent = shortfall(meter.n, effort.precision, effort.max_simulations)
         return _by_draws(draws, thresholds, effort), 0, (spent,)
     n_draws, lowest = runs.prior.n_samples, plan.stages[0].level if plan.stages else np.inf
-    n_last = max(1.0, sum(map(len, runs.survivors)) / N_STATES)
     unknown = log_unknown(runs.prior, runs.unsimulated, effort.confidence)
-    seen = Volumes(runs.tails, n_draws, thresholds < lowest, n_last, unknown, effort.confidence)
+    seen = Volumes(
+        runs.tails, n_draws, thresholds < lowest, n_draws / N_STATES, unknown, effort.confidence
+    )
     if not runs.satisfied.any():
         return seen, runs.n, (f"the least ε was not reached down to a probability of {FLOOR:g}",)
     _, low, high = log_mean_interval(runs.satisfied, effort.confidence)

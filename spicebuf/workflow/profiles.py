@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from spicebuf.api import Api
 from spicebuf.chain import end_to_end, theta_of_chain
 from spicebuf.check import Floats, score_curves, squared_error
 from spicebuf.entropy import SPLITTING, Effort, Judge, Judged, Profile, estimate_profile
@@ -124,12 +125,30 @@ def _require_possible(system: System, settings: Settings, ladder: Ladder) -> Non
         raise InputError(
             f"method = {settings.method!r}: a profile comes from the levels of splitting; leave it out"
         )
+    if ladder.loss == SQUARED:
+        _require_rails(system, ladder)
     if ladder.theta is not None:
         for component in system.components:
             _require_fixed(component, ladder.theta[component.name])
     none_free = [each.name for each in system.components if not each.priors]
     if len(none_free) == len(system.components) or (none_free and not ladder.end_to_end):
         raise InputError(f"component {none_free[0]!r} has no free parameter to profile")
+
+
+def _require_rails(system: System, ladder: Ladder) -> None:
+    """Refuse a loss that the APIs themselves contradict."""
+    for api in system.apis[-1:] if ladder.end_to_end else system.apis[1:]:
+        if set(api.sets) == {"0", "1"} and not _ends(api, "0")[1] < _ends(api, "1")[0]:
+            raise InputError(
+                f"loss = 'squared' wants logical 0 at 0 V and 1 at {system.vdd:g} V, but API "
+                f"{api.name!r} does not have all of 0 below 1; use the margin, or --end-to-end where "
+                "the last API does"
+            )
+
+
+def _ends(api: Api, logic: str) -> tuple[float, float]:
+    intervals = api.sets[logic].intervals
+    return min(low for low, _ in intervals), max(high for _, high in intervals)
 
 
 def _require_fixed(component: Component, given: Mapping[str, float]) -> None:
