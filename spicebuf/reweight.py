@@ -1,9 +1,11 @@
 """From one prior to another: which banks may answer for it, and what each of their θ weighs."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from spicebuf.bank import bench_key
 from spicebuf.deck import Bench
@@ -14,6 +16,9 @@ NEGLIGIBLE = 1e-12
 """Probability that may lie where nothing was drawn: rounded ends, tails that no bank reaches."""
 
 _SHOWN = 60
+# In standard deviations: beyond, quantiles cannot be told from 1.
+_REACH = 8.0
+_STILL_GROWING = 1e-3
 
 
 def log_weights(
@@ -94,6 +99,47 @@ def mass_outside(target: Prior, drawn: Prior) -> float:
         return float(missing.mean())
     low, high = drawn.support
     return target.cdf(low) + (1.0 - target.cdf(high))
+
+
+def require_worth(
+    target: Mapping[str, Prior], drawn: Mapping[str, Prior], n: float, least: float, where: str
+) -> None:
+    """Raise InputError if `n` draws can be expected to be worth fewer than `least` of the target's.
+
+    This is known from the priors alone. Where weights have no finite variance, a sample of them looks
+    better than it is, and the better the smaller it is.
+    """
+    costs = {theta: mean_weight(p, drawn[theta]) for theta, p in target.items()}
+    cost = math.prod(costs.values())
+    worth = n / cost
+    if worth < least:
+        enough = f"{least * cost:.2g}" if math.isfinite(cost) else "no number of"
+        worst = max(costs, key=costs.__getitem__)
+        raise InputError(
+            f"{where}: {n:g} draws of the bank are worth about {worth:.0f} of the prior asked about, "
+            f"and at least {least:g} are needed. Most is lost on θ {worst!r}, a factor of "
+            f"{costs[worst]:.3g}: {_short(target[worst])} from {_short(drawn[worst])}; {enough} "
+            "--samples would do, or a bank from a prior nearer to it"
+        )
+
+
+def mean_weight(target: Prior, drawn: Prior) -> float:
+    """Return the mean over one prior of its density over that of another: draws that one is worth.
+
+    Infinite where no number of draws would do.
+    """
+    if target == drawn:
+        return 1.0
+    if target.values is not None:
+        values = np.array(target.values)
+        return float(np.exp(target.log_density(values) - drawn.log_density(values)).mean())
+    z = np.linspace(-_REACH, _REACH, 3_201)
+    values = target.ppf(ndtr(z))
+    log_weight = target.log_density(values) - drawn.log_density(values)
+    density = np.exp(log_weight - 0.5 * z**2 - 0.5 * math.log(2.0 * math.pi))
+    if max(density[0], density[-1]) > _STILL_GROWING * density.max():
+        return math.inf
+    return float(np.sum(density) * (z[1] - z[0]))
 
 
 def _short(prior: Prior) -> str:

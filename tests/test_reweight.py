@@ -13,7 +13,7 @@ import pytest
 from spicebuf.entropy import Counts
 from spicebuf.errors import InputError
 from spicebuf.prior import draw, parse_prior
-from spicebuf.reweight import log_weights, mass_outside
+from spicebuf.reweight import log_weights, mass_outside, mean_weight, require_worth
 from spicebuf.system import System, load_system
 from spicebuf.workflow import Settings, entropy_answer, entropy_system
 from spicebuf_cli.main import main
@@ -172,7 +172,13 @@ REFUSED = {
     "fixed here": ("r1 = 1e3", "", "'r1' is free in other.toml alone"),
     "fixed there": ("", "r1 = 1e3", "'r1' is free here alone"),
     "values": ("r1 = 1e3", "r1 = 2e3", "1000.0 here and at 2000.0 in other.toml"),
-    "far away": ('r1 = "truncnorm(50k, 1, 100, 100k)"', "", "weigh as much as", "300", "--samples"),
+    "far away": (
+        'r1 = "truncnorm(50k, 1, 100, 100k)"',
+        "",
+        "worth about 0 of the prior",
+        "300",
+        "--samples",
+    ),
 }
 
 
@@ -264,3 +270,29 @@ def test_the_table_tells_the_effective_size(
     answer = json.loads(out[out.index("{") :])
     size = answer["components"][0]["effective_sample_size"]
     assert f"divider: 2000 θ drawn for other.toml are worth {size:.0f} of its own prior's\n" in out
+
+
+@pytest.mark.parametrize(
+    ("target", "drawn", "cost"),
+    [
+        ("normal(0, 1.2)", "normal(0, 1)", 1.0 / (1.2 * math.sqrt(2.0 - 1.44))),
+        ("normal(0, 1.5)", "normal(0, 1)", math.inf),
+        ("normal(3, 2)", "normal(0, 1)", math.inf),
+        ("normal(1, 1)", "normal(0, 1)", math.e),
+        ("uniform(0, 1)", "uniform(0, 2)", 2.0),
+        ("uniform(100, 200)", "loguniform(100, 200)", 1.5 * math.log(2.0)),
+        ("grid(1, 2)", "grid(1, 2, 3, 4, 5)", 2.5),
+    ],
+)
+def test_what_draws_are_worth_is_known_from_the_priors(
+    target: str, drawn: str, cost: float
+) -> None:
+    assert mean_weight(parse_prior(target), parse_prior(drawn)) == pytest.approx(cost, rel=1e-3)
+
+
+def test_weights_without_a_variance_are_refused_before_anything_is_drawn() -> None:
+    """Their effective sample size looks good in any sample, and the interval is wrong in many."""
+    wide, narrow = parse_prior("normal(0, 2)"), parse_prior("normal(0, 1)")
+    with pytest.raises(InputError, match="'x', a factor of inf"):
+        require_worth({"x": wide}, {"x": narrow}, 1e9, 300.0, "component 'c'")
+    require_worth({"x": narrow}, {"x": wide}, 600.0, 300.0, "component 'c'")

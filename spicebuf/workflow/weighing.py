@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from spicebuf.check import Floats, Verdict
 from spicebuf.entropy import (
+    MIN_EFFECTIVE,
     SPLITTING,
     Counts,
     LogVolume,
@@ -12,7 +13,7 @@ from spicebuf.entropy import (
     from_weighted,
 )
 from spicebuf.errors import InputError
-from spicebuf.reweight import log_weights, require_same_curves, require_support
+from spicebuf.reweight import log_weights, require_same_curves, require_support, require_worth
 from spicebuf.system import Component, System
 from spicebuf.workflow.banks import SweptBank, put_on_bench, source_of
 from spicebuf.workflow.settings import Settings
@@ -43,10 +44,13 @@ def require_reweightable(system: System, drawn_from: System, settings: Settings)
     source = drawn_from.path.name
     for component in system.components:
         drawn, where = counterpart(component, drawn_from), f"component {component.name!r}"
-        source_of(drawn, settings)
+        is_sampled = source_of(drawn, settings).seed is not None
         here = put_on_bench(system, component, settings)
         require_same_curves(here, put_on_bench(drawn_from, drawn, settings), where, source)
         require_support(component.priors, drawn.priors, where, source)
+        if is_sampled:
+            n = settings.n_samples
+            require_worth(component.priors, drawn.priors, n, MIN_EFFECTIVE, where)
 
 
 def counterpart(component: Component, drawn_from: System) -> Component:
