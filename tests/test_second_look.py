@@ -63,14 +63,21 @@ def test_a_stricter_event_that_is_never_seen() -> None:
 @pytest.mark.parametrize("budget", [7, 3_000, 12_000])
 def test_what_nobody_looked_at_twice_is_open(budget: int) -> None:
     """A budget that ends before a second look leaves its θ borderline, and is kept."""
-    toy = box(2, 0.3)
-    strict, asked = strict_of(toy, 1.0)
+    toy, asked = box(2, 0.3), []
+
+    def strict(z: Floats) -> Judged:
+        asked.append(len(z))
+        return toy.judge(z)
+
     effort = Effort(precision=0.25, max_simulations=budget)
-    found = estimate(toy.judge, toy.d, [2], effort, strict)  # type: ignore[arg-type]
+    found = estimate(toy.judge, toy.d, [2], effort, strict)
     assert found.counts[0].n_samples + sum(asked) <= budget
     assert found.interval[1] > math.log(0.3)
+    assert found.interval[0] < math.log(0.3)
     if not asked:
         assert found.value == -math.inf
+    else:
+        assert found.value > -math.inf
 
 
 def test_errors_of_a_product_add_in_quadrature() -> None:

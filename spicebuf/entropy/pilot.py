@@ -1,12 +1,11 @@
 """The pilot run of splitting: it chooses levels, step sizes and archives, which are then frozen."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from spicebuf.entropy.events import Floats, Judge, Judged, Meter
+from spicebuf.entropy.events import Floats, Judge, Meter
 from spicebuf.entropy.kernels import CYCLE, Particles, Stage, fit_stage, judge_all, step, tuned
 
 N_PARTICLES = 4_000
@@ -64,10 +63,13 @@ def draw_first(
     return particles
 
 
-def draw_rest(meter: Meter, d: int, rng: np.random.Generator) -> Iterator[Judged]:
-    """Spend what is left of a budget on draws of the prior."""
+def draw_rest(meter: Meter, first: Particles, rng: np.random.Generator) -> Particles:
+    """Spend what is left of a budget on more draws of the prior; return them behind the first."""
+    parts, d = [first], first.z.shape[1]
     while meter.n < meter.budget:
-        yield meter(rng.standard_normal((min(N_PARTICLES, meter.budget - meter.n), d)))
+        n = min(N_PARTICLES, meter.budget - meter.n)
+        parts.append(judge_all(meter, rng.standard_normal((n, d))))
+    return _join(parts)
 
 
 def explore(judge: Judge, first: Particles, rng: np.random.Generator) -> Plan:

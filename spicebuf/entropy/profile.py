@@ -8,7 +8,6 @@ of splitting give V(ε) for all ε.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -147,7 +146,7 @@ def _observe(
         plan = explore(meter, first, rng)
         runs, _ = run_rounds(meter, plan, effort, seed, thresholds)
     except BudgetSpentError:
-        draws = reduce(Judged.and_then, (first, *draw_rest(meter, d, rng)))
+        draws = draw_rest(meter, first, rng)
         spent = shortfall(meter.n, effort.precision, effort.max_simulations)
         return _by_draws(draws, thresholds, effort), 0, (spent,)
     n_draws, lowest = runs.prior.n_samples, plan.stages[0].level if plan.stages else np.inf

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from spicebuf.entropy.events import BudgetSpentError, Judge, Meter
 from spicebuf.entropy.importance import SecondOpinion
+from spicebuf.entropy.kernels import Particles
 from spicebuf.entropy.pilot import FLOOR, Plan, draw_first, draw_rest, explore
 from spicebuf.entropy.rounds import Effort, Purpose, generator, limits, run_rounds, shortfall
 from spicebuf.entropy.second_look import N_POINTS, Limits, SecondLook, look_again
@@ -123,8 +123,7 @@ class _Estimate:
                 return self._from_draws(first.counts, (), self._spent() if spent else (_UNSEEN,))
             runs, opinion = run_rounds(self.meter, plan, self._first_effort, self.seed)
         except BudgetSpentError:
-            rest = draw_rest(self.meter, self.d, rng)
-            draws = reduce(Counts.__add__, (part.counts for part in rest), first.counts)
+            draws = self._proven(draw_rest(self.meter, first, rng))
             return self._from_draws(draws, (), self._spent())
         return self._conclude(plan, runs, opinion)
 
@@ -199,14 +198,27 @@ class _Estimate:
         target = _LOOK_PART * self.effort.precision
         return look_again(self.strict, runs, n_left, target, self.effort.confidence, rng)
 
+    def _proven(self, draws: Particles) -> Counts:
+        """Count draws by the stricter judge; those that nobody looks at again are borderline."""
+        counts, n_left = draws.counts, self.effort.max_simulations - self.meter.n
+        if self.strict is None or not counts.n_satisfied:
+            return counts
+        again = draws.z[draws.satisfied][:n_left]
+        n_open = counts.n_borderline + counts.n_satisfied - len(again)
+        if not len(again):
+            return Counts(counts.n_samples, 0, n_open, counts.n_unsimulated)
+        looked = self.strict(again).counts
+        return Counts(
+            n_samples=counts.n_samples,
+            n_satisfied=looked.n_satisfied,
+            n_borderline=n_open + looked.n_borderline,
+            n_unsimulated=counts.n_unsimulated + looked.n_unsimulated,
+        )
+
     def _from_draws(
         self, prior: Counts, levels: tuple[float, ...], warnings: tuple[str, ...]
     ) -> LogVolume:
         """Return what independent draws of the prior tell, where the runs tell nothing."""
-        if self.strict is not None:
-            # Nobody looked a second time.
-            n_open = prior.n_satisfied + prior.n_borderline
-            prior = Counts(prior.n_samples, 0, n_open, prior.n_unsimulated)
         details = Splitting(prior, levels, (), (), 0, (), None, None)
         volume = from_sample(prior, self.effort.confidence, self.seed[0])
         return replace(
