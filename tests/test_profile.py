@@ -91,6 +91,7 @@ def test_unsimulated_points_widen_the_upper_ends() -> None:
 
     found = estimate_profile(judge, 2, epsilon, 1.0, [0], ROUGH)
     assert found.counts.n_unsimulated > 0
+    assert any("slopes leave them out" in words for words in found.warnings)
     assert (np.exp(found.interval[:, 1]) > 0.095).all()
     assert found.interval[0, 0] < DISC.log_volume(epsilon)[0]
 

@@ -22,7 +22,7 @@ from spicebuf.entropy.growth import (
 )
 from spicebuf.entropy.pilot import FLOOR, N_STATES, draw_first, draw_rest, explore
 from spicebuf.entropy.rounds import Effort, Purpose, generator, run_rounds, shortfall
-from spicebuf.entropy.splitting import log_mean_interval, log_unknown
+from spicebuf.entropy.splitting import log_mean_interval, log_unknown, lost_near
 from spicebuf.entropy.survivors import doubts, find_clusters
 from spicebuf.entropy.volume import Counts
 from spicebuf.errors import InputError
@@ -161,6 +161,7 @@ def _observe(
     if high - low > 2.0 * effort.precision:
         warnings.append(shortfall(meter.n, effort.precision, effort.max_simulations))
     clusters = find_clusters(runs.survivors, generator(seed, Purpose.CLUSTERS))
+    warnings += [f"{words}; slopes leave them out" for words in lost_near(runs)]
     return seen, runs.n, (*warnings, *doubts(runs.ancestors, clusters))
 
 

@@ -13,7 +13,7 @@ from spicebuf.entropy.kernels import Particles
 from spicebuf.entropy.pilot import FLOOR, Plan, draw_first, draw_rest, explore
 from spicebuf.entropy.rounds import Effort, Purpose, generator, limits, run_rounds, shortfall
 from spicebuf.entropy.second_look import N_POINTS, Limits, SecondLook, look_again
-from spicebuf.entropy.splitting import Runs, log_mean_interval, log_unknown
+from spicebuf.entropy.splitting import Runs, log_mean_interval, log_unknown, lost_near
 from spicebuf.entropy.survivors import doubts, find_clusters
 from spicebuf.entropy.volume import (
     SPLITTING,
@@ -161,7 +161,7 @@ class _Estimate:
                 opinion=opinion,
                 look=look,
             ),
-            warnings=(*missed, *doubts(runs.ancestors, clusters)),
+            warnings=(*missed, *lost_near(runs), *doubts(runs.ancestors, clusters)),
         )
 
     def _with_unknown(self, found: Limits, runs: Runs) -> tuple[float, float]:

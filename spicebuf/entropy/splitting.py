@@ -8,6 +8,7 @@ of the shares of survivors is unbiased, whatever the moves; independent runs tel
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
@@ -21,6 +22,7 @@ from spicebuf.entropy.kernels import CYCLE, Particles, Stage, judge_all, step
 from spicebuf.entropy.pilot import N_STATES, Plan
 from spicebuf.entropy.volume import Counts, clopper_pearson
 
+_MANY_LOST = 0.01
 NONE: Floats = np.empty(0)
 """No thresholds."""
 
@@ -195,6 +197,16 @@ def log_unknown(prior: Counts, near: float, confidence: float) -> float:
         tail = (1.0 - confidence) / 2.0
         share = max(near, clopper_pearson(prior.n_unsimulated, prior.n_samples, tail)[1])
     return math.log(share) if share else -math.inf
+
+
+def lost_near(runs: Runs) -> Iterator[str]:
+    """Say that unsimulated points near the event are more than a few."""
+    share = runs.unsimulated / float(runs.satisfied.mean())
+    if share > _MANY_LOST:
+        yield (
+            f"unsimulated points near the event are about {share:.2g} of it; how many they are is known "
+            "roughly, so the upper end may be too low"
+        )
 
 
 def log_mean(values: Floats) -> tuple[float, float]:
