@@ -272,7 +272,8 @@ def test_a_start_up_file_of_the_user_does_not_run(run: Run, tmp_path: Path) -> N
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_sweep_goes_on(run: Run, tmp_path: Path, how: signal.Signals) -> None:
     """Stopped in the middle, the next call simulates the rest; the bank is that of one call."""
-    arguments = ["sweep", str(EXAMPLES / "schmitt.toml"), "-n", "3000", "-j", "2", "--json"]
+    # Many blocks: most are still to come when the first is seen.
+    arguments = ["sweep", str(EXAMPLES / "divider.toml"), "-n", "60000", "-j", "2", "--json"]
     process = subprocess.Popen(
         [*COMMAND, *arguments], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -284,7 +285,7 @@ def test_an_interrupted_sweep_goes_on(run: Run, tmp_path: Path, how: signal.Sign
     assert process.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
     assert b"Traceback" not in words
     resumed = json.loads(run(*arguments).stdout)["components"][0]
-    assert 0 < resumed["n_simulated"] < 3000
+    assert 0 < resumed["n_simulated"] < 60_000
     whole = tmp_path / "whole"
     run(*arguments, "-o", whole)
     for part in ("vout", "status", "theta"):
