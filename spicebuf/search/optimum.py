@@ -1,0 +1,184 @@
+"""The APIs of greatest log volume between two components, with a proof."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spicebuf.search.branch import Clock, Field, Record, explore
+from spicebuf.search.cells import Cell
+from spicebuf.search.closure import Found
+from spicebuf.search.cores import compatibility, cores
+from spicebuf.search.relation import Floats, Images, Preimages, Relation, Sets, relate
+from spicebuf.search.shapes import Shape, can_send, can_take, root, shapes_of
+
+MAX_CELLS = 10_000_000
+"""Cells after which a search stops unless another number is given."""
+
+MAX_PAIRS = 400_000_000
+"""Pairs of θ up to which every one is compared; beyond, bounds are from the voltages alone."""
+
+# Cells that are looked at for a first good API, before anything is proven.
+_FIRST_CELLS = 300
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A closed API.
+
+    Attributes
+    ----------
+    tight, wide : tuple
+        Intervals of each logical value [V]: the least sets that hold the admitted images, and the largest
+        that all admitted preimages hold. Every API between them admits the same θ.
+    shape : tuple of int
+        Logical values in ascending order of voltage.
+    sent, taken : float
+        Weights of the θ of the first and of the second component that it admits.
+    """
+
+    tight: Sets
+    wide: Sets
+    shape: Shape
+    sent: float
+    taken: float
+
+    @property
+    def product(self) -> float:
+        """What is to be greatest."""
+        return self.sent * self.taken
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The best closed APIs of two banks, best first, and what none can exceed.
+
+    Attributes
+    ----------
+    best : tuple of Candidate
+    limit : float
+        No API that was searched for admits weights of a greater product.
+    n_cells : int
+        Cells that were looked at.
+    """
+
+    best: tuple[Candidate, ...]
+    limit: float
+    n_cells: int
+
+    @property
+    def gap(self) -> float:
+        """How much better an API might be than the best one found [nat]; 0 proves that none is."""
+        if not self.limit:
+            return 0.0
+        return math.log(self.limit / self.best[0].product) if self.best else math.inf
+
+
+def search(
+    images: Images,
+    preimages: Preimages,
+    max_intervals: int,
+    *,
+    n_best: int = 1,
+    shapes: Sequence[Shape] | None = None,
+    max_seconds: float = math.inf,
+    max_cells: int = MAX_CELLS,
+    on_progress: Callable[[int, float, float], None] = lambda _n, _best, _limit: None,
+) -> Optimum:
+    """Find the APIs between two components for which the product of admitted weights is greatest.
+
+    Exact: branch and bound over the order and the edges of the intervals. Edges lie on ends of images,
+    which loses nothing.
+
+    Parameters
+    ----------
+    images, preimages : Images, Preimages
+        Of the two components' banks, for the same logical values.
+    max_intervals : int
+        Of each logical value, ≥ 1.
+    n_best : int
+        How many closed APIs to find, ≥ 1.
+    shapes : sequence of tuple, optional
+        Orders to look at; by default all that `max_intervals` allows.
+    max_seconds, max_cells : float, int
+        Where to stop without a proof.
+    on_progress : callable
+        Called with the number of cells so far, the best product, and what none of a part can exceed.
+
+    Raises
+    ------
+    InputError
+        If `max_intervals` < 1 or leads to too many shapes, or the logical values differ.
+    """
+    relation = relate(images, preimages)
+    orders = shapes_of(relation.n_logical, max_intervals) if shapes is None else tuple(shapes)
+    if shapes is not None:
+        relation = _of_shapes(relation, images, preimages, orders)
+    if not len(relation.sent) or not len(relation.taken):
+        return Optimum((), 0.0, 0)
+    record, clock = Record(relation, n_best, frozenset(orders)), Clock(max_seconds, max_cells)
+
+    def tell(n_cells: int, limit: float) -> None:
+        on_progress(n_cells, record.top, limit)
+
+    roots = [root(relation, shape, max_intervals) for shape in orders]
+    left = _explore_all(relation, roots, record, clock, tell)
+    best = tuple(_candidate(each, relation, preimages) for each in record.best)
+    return Optimum(best, max(left, record.top), clock.n_cells)
+
+
+def _of_shapes(
+    relation: Relation, images: Images, preimages: Preimages, shapes: Sequence[Shape]
+) -> Relation:
+    """Return the relation of those θ that an API of some shape could admit."""
+    senders, takers = images[relation.senders], preimages[relation.takers]
+    return relation.part(
+        np.flatnonzero(np.any([can_send(senders, shape) for shape in shapes], axis=0)),
+        np.flatnonzero(np.any([can_take(takers, shape) for shape in shapes], axis=0)),
+    )
+
+
+def _explore_all(
+    relation: Relation,
+    roots: list[Cell],
+    record: Record,
+    clock: Clock,
+    tell: Callable[[int, float], None],
+) -> float:
+    """Explore all APIs of some roots; return what those that were left out cannot exceed."""
+    if (
+        all(cell.is_simple for cell in roots)
+        or len(relation.sent) * len(relation.taken) > MAX_PAIRS
+    ):
+        return explore(Field(relation), roots, record, clock, tell)
+    first = [cell.without_holes() for cell in roots]
+    explore(Field(relation), first, record, clock, tell, n_cells=_FIRST_CELLS)
+    matrix = compatibility(relation)
+    if not record.floor:
+        return explore(Field(relation, matrix), roots, record, clock, tell)
+    limits = [0.0]
+    for core in sorted(cores(matrix, record.floor), key=lambda core: -core.limit):
+        if core.limit <= record.floor:
+            break
+        part = relation.part(core.senders, core.takers)
+        field = Field(part, compatibility(part), core.least_sent, core.least_taken)
+        cells = [cell.with_everyone(part) for cell in roots]
+        limits.append(min(core.limit, explore(field, cells, record, clock, tell)))
+    return max(limits)
+
+
+def _candidate(found: Found, relation: Relation, preimages: Preimages) -> Candidate:
+    tight = relation.sets(found.intervals)
+    takers = preimages[np.flatnonzero(preimages.hold(tight))]
+    wide = tuple(
+        tuple(_around(low, high, takers.low[label], takers.high[label]) for low, high in intervals)
+        for label, intervals in enumerate(tight)
+    )
+    return Candidate(tight, wide, found.shape, found.sent, found.taken)
+
+
+def _around(low: float, high: float, starts: Floats, ends: Floats) -> tuple[float, float]:
+    """Return the largest interval around another that lies in one component of all preimages."""
+    inside = (starts <= low) & (ends >= high)
+    return float(starts[inside].max()), float(ends[inside].min())
