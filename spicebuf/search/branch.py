@@ -133,10 +133,8 @@ def _parts(field: Field, cell: Cell, limit: float, record: Record) -> Iterator[t
     cell = cell.mended(takers)
     senders = senders_standing(relation, cell)
     left = cell.after(senders, takers)
-    # An interval that holds no image only loses takers.
-    for run, pieces in zip(left.runs, senders.at_run, strict=True):
-        if not run.occupied and not pieces.any():
-            return
+    if left.is_idle(senders, takers):
+        return
     limit = min(limit, _most(field, left))
     if limit <= record.floor:
         return

@@ -28,6 +28,8 @@ class Run:
         Whether it is one interval, without a hole.
     occupied : bool
         Whether it is known to hold the image of a θ that every API of the cell admits.
+    apart : bool
+        Whether some θ that every API of the cell admits is known to need the hole below it.
     """
 
     label: int
@@ -35,6 +37,7 @@ class Run:
     last: Range
     whole: bool = False
     occupied: bool = False
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,14 +124,15 @@ class Cell:
         """Whether the range of an edge is."""
         return any(low > high for _, (low, high) in self.edges())
 
-    def after(self, senders: "Standing", takers: "Standing") -> "Cell":
+    def after(self, senders: "Standing", takers: "TakersStanding") -> "Cell":
         """Return the cell with what is known once its θ were looked at; only the open ones stay so."""
-        occupied: list[bool] = np.any(senders.at_run & senders.sure, axis=1).tolist()
+        occupied = _rows(senders.at_run & senders.sure)
+        apart = _rows(takers.apart & takers.sure)
         return replace(
             self,
             runs=tuple(
-                replace(run, occupied=run.occupied or more)
-                for run, more in zip(self.runs, occupied, strict=True)
+                replace(run, occupied=run.occupied or held, apart=run.apart or torn)
+                for run, held, torn in zip(self.runs, occupied, apart, strict=True)
             ),
             sure_senders=np.concatenate([self.sure_senders, self.senders[senders.sure]]),
             senders=self.senders[senders.possible & ~senders.sure],
@@ -136,15 +140,23 @@ class Cell:
             takers=self.takers[takers.possible & ~takers.sure],
         )
 
+    def is_idle(self, senders: "Standing", takers: "TakersStanding") -> bool:
+        """Tell whether an interval holds no image or a hole serves no taker: other APIs do better."""
+        holds, parts = _rows(senders.at_run), _rows(takers.apart)
+        return any(
+            not (run.occupied or holds[t])
+            or (t > 0 and self.runs[t - 1].label == run.label and not (run.apart or parts[t]))
+            for t, run in enumerate(self.runs)
+        )
+
     def mended(self, takers: "Standing") -> "Cell":
         """Return the cell with holes in no runs but those where one matters to a taker.
 
         A hole that no taker needs only loses senders.
         """
-        torn: list[bool] = np.any(takers.at_run, axis=1).tolist()
         runs = (
             replace(run, whole=run.whole or not is_torn)
-            for run, is_torn in zip(self.runs, torn, strict=True)
+            for run, is_torn in zip(self.runs, _rows(takers.at_run), strict=True)
         )
         return replace(self, runs=tuple(runs))
 
@@ -173,6 +185,19 @@ class Standing:
     at_run: Bools
 
 
+@dataclass(frozen=True)
+class TakersStanding(Standing):
+    """How θ of the second component stand to a cell.
+
+    Attributes
+    ----------
+    apart : array of bool, shape (n_runs, n)
+        To which the hole between a run and one of the same logical value below it could matter.
+    """
+
+    apart: Bools
+
+
 def senders_standing(relation: Relation, cell: Cell) -> Standing:
     """Tell how the cell's undecided θ of the first component stand to it."""
     low, high = relation.low[:, :, cell.senders], relation.high[:, :, cell.senders]
@@ -196,31 +221,64 @@ def senders_standing(relation: Relation, cell: Cell) -> Standing:
     return Standing(possible, sure, need.edge, need.rank, in_run & possible)
 
 
-def takers_standing(relation: Relation, cell: Cell) -> Standing:
+def takers_standing(relation: Relation, cell: Cell) -> TakersStanding:
     """Tell how the cell's undecided θ of the second component stand to it."""
     n = len(cell.takers)
     possible, sure = np.ones(n, dtype=np.bool_), np.ones(n, dtype=np.bool_)
-    torn = np.zeros((len(cell.runs), n), dtype=np.bool_)
+    torn, apart = (np.zeros((len(cell.runs), n), dtype=np.bool_) for _ in range(2))
     need = _Need(n)
-    for t, run in enumerate(cell.runs):
-        start, end = (
-            relation.start[run.label][:, cell.takers],
-            relation.end[run.label][:, cell.takers],
-        )
-        begins = (start <= run.first[1]) & (end >= run.first[0])
-        ends = (start <= run.last[1]) & (end >= run.last[0])
-        both = begins & ends
+    hosts = [_Hosts.of(relation, cell.takers, run) for run in cell.runs]
+    for t, (run, host) in enumerate(zip(cell.runs, hosts, strict=True)):
+        possible &= host.lowest.any(axis=0) & host.highest.any(axis=0)
+        sure &= host.throughout.any(axis=0)
+        torn[t] = ~np.bool_(run.whole) & _several(host.lowest | host.highest)
+        if t and cell.runs[t - 1].label == run.label:
+            apart[t] = _several(hosts[t - 1].highest | host.lowest)
+        a, b = _only(host.start, host.lowest), _only(host.end, host.highest)
+        need.consider(~_several(host.lowest), 2 * t, a, a - run.first[0], run.first)
+        need.consider(~_several(host.highest), 2 * t + 1, b, run.last[1] - b, run.last)
+    return TakersStanding(possible, sure, need.edge, need.rank, torn & possible, apart & possible)
+
+
+@dataclass(frozen=True)
+class _Hosts:
+    """The components of preimages that a run may lie in; all arrays have the shape (n_components, n).
+
+    Attributes
+    ----------
+    start, end : array of int
+        Ranks.
+    lowest, highest : array of bool
+        Whether each may hold the run's lowest edge, and its highest.
+    throughout : array of bool
+        Whether each holds the run wherever its edges are.
+    """
+
+    start: Ranks
+    end: Ranks
+    lowest: Bools
+    highest: Bools
+    throughout: Bools
+
+    @classmethod
+    def of(cls, relation: Relation, takers: Places, run: Run) -> "_Hosts":
+        start, end = relation.start[run.label][:, takers], relation.end[run.label][:, takers]
+        lowest = (start <= run.first[1]) & (end >= run.first[0])
+        highest = (start <= run.last[1]) & (end >= run.last[0])
         if run.whole:
-            begins = ends = both
-        can = begins.any(axis=0) & ends.any(axis=0)
-        possible &= can
-        sure &= ((start <= run.first[0]) & (end >= run.last[1])).any(axis=0)
-        if not run.whole:
-            torn[t] = (begins | ends).sum(axis=0) > 1
-        a, b = _only(start, begins), _only(end, ends)
-        need.consider(begins.sum(axis=0) == 1, 2 * t, a, a - run.first[0], run.first)
-        need.consider(ends.sum(axis=0) == 1, 2 * t + 1, b, run.last[1] - b, run.last)
-    return Standing(possible, sure, need.edge, need.rank, torn & possible)
+            lowest = highest = lowest & highest
+        throughout = (start <= run.first[0]) & (end >= run.last[1])
+        return cls(start, end, lowest, highest, throughout)
+
+
+def _rows(table: Bools) -> list[bool]:
+    """Return in which rows anything is true."""
+    return [bool(row.any()) for row in table]
+
+
+def _several(chosen: Bools) -> Bools:
+    """Return in which columns more than one row is chosen."""
+    return np.asarray(np.count_nonzero(chosen, axis=0) > 1)
 
 
 def _only(ranks: Ranks, chosen: Bools) -> Ranks:
