@@ -1,8 +1,8 @@
 """An event in a Gaussian latent space: what estimators of rare events ask, whatever it stands for."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,13 +45,14 @@ class Judged:
         n_borderline = int(self.possible.sum()) - n_satisfied - n_lost
         return Counts(len(self.score), n_satisfied, n_borderline, n_lost)
 
-    def and_then(self, more: "Judged") -> "Judged":
-        """Return these answers with those for more points behind them."""
-        return Judged(
-            np.concatenate([self.score, more.score]),
-            np.concatenate([self.satisfied, more.satisfied]),
-            np.concatenate([self.possible, more.possible]),
-        )
+
+_Answers = TypeVar("_Answers", bound=Judged)
+
+
+def joined(parts: Sequence[_Answers]) -> _Answers:
+    """Return several answers, at least one, as one: theirs behind one another."""
+    arrays = {name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])}
+    return replace(parts[0], **arrays)
 
 
 Judge: TypeAlias = Callable[[Floats], Judged]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spicebuf.entropy.events import Floats, Judge, Meter
+from spicebuf.entropy.events import Floats, Judge, Meter, joined
 from spicebuf.entropy.kernels import CYCLE, Particles, Stage, fit_stage, judge_all, step, tuned
 
 N_PARTICLES = 4_000
@@ -59,7 +59,7 @@ def draw_first(
         if enough or particles.unsimulated.mean() > _MOSTLY_LOST:
             break
         more = judge_all(judge, rng.standard_normal((len(particles.z), d)))
-        particles = _join([particles, more])
+        particles = joined([particles, more])
     return particles
 
 
@@ -69,7 +69,7 @@ def draw_rest(meter: Meter, first: Particles, rng: np.random.Generator) -> Parti
     while meter.n < meter.budget:
         n = min(N_PARTICLES, meter.budget - meter.n)
         parts.append(judge_all(meter, rng.standard_normal((n, d))))
-    return _join(parts)
+    return joined(parts)
 
 
 def explore(judge: Judge, first: Particles, rng: np.random.Generator) -> Plan:
@@ -128,14 +128,5 @@ def _settle(
         stage = tuned(stage, kind, tally)
         if k >= N_STATES:
             states.append(chains)
-    particles = _join(states)
+    particles = joined(states)
     return particles, fit_stage(level, particles.z, stage.scales)
-
-
-def _join(parts: list[Particles]) -> Particles:
-    return Particles(
-        np.concatenate([part.score for part in parts]),
-        np.concatenate([part.satisfied for part in parts]),
-        np.concatenate([part.possible for part in parts]),
-        np.concatenate([part.z for part in parts]),
-    )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from spicebuf.entropy.events import Bools, Floats, Judge, Judged
+from spicebuf.entropy.events import Bools, Floats, Judge, Judged, joined
 from spicebuf.entropy.pilot import N_STATES
 from spicebuf.entropy.splitting import Runs
 from spicebuf.entropy.volume import Counts, clopper_pearson
@@ -110,7 +110,7 @@ def look_again(
         # The width goes with one over the root of n; a little more, since it is not known exactly.
         more = 1.2 * (look.limits.width / (2.0 * target)) ** 2
         n_before, n = n, int(min(max(more, _LEAST_MORE) * n, n_most))
-        judged = judged.and_then(strict(points[n_before:n]))
+        judged = joined([judged, strict(points[n_before:n])])
 
 
 def _shuffled(runs: Runs, rng: np.random.Generator) -> tuple[Floats, NDArray[np.int64]]:
