@@ -125,10 +125,8 @@ def _mass(members: Bools, log_share: Floats) -> Floats:
 
 
 def _tails(thresholds: Floats, crowd: Particles, log_share: Floats) -> Floats:
-    score = np.sort(crowd.score.reshape(len(log_share), -1), axis=1)
-    n = score.shape[1]
-    shares = np.array([(n - np.searchsorted(row, thresholds)) / n for row in score])
-    return np.asarray(np.exp(log_share)[:, np.newaxis] * shares)
+    score = crowd.score.reshape(len(log_share), -1, 1)
+    return np.asarray(np.exp(log_share)[:, np.newaxis] * (score >= thresholds).mean(axis=1))
 
 
 def _select(
