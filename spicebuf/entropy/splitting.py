@@ -20,7 +20,7 @@ from scipy.special import stdtrit
 from spicebuf.entropy.events import Bools, Floats, Judge
 from spicebuf.entropy.kernels import CYCLE, Particles, Stage, judge_all, step
 from spicebuf.entropy.pilot import N_STATES, Plan
-from spicebuf.entropy.volume import Counts, clopper_pearson
+from spicebuf.entropy.volume import Counts, clopper_pearson, log_of
 
 _MANY_LOST = 0.01
 NONE: Floats = np.empty(0)
@@ -194,7 +194,7 @@ def log_unknown(prior: Counts, near: float, confidence: float) -> float:
     if prior.n_unsimulated:
         tail = (1.0 - confidence) / 2.0
         share = max(near, clopper_pearson(prior.n_unsimulated, prior.n_samples, tail)[1])
-    return math.log(share) if share else -math.inf
+    return log_of(share)
 
 
 def lost_near(runs: Runs) -> Iterator[str]:

@@ -121,8 +121,8 @@ def from_sample(counts: Counts, confidence: float, seed: int) -> LogVolume:
     low, _ = clopper_pearson(counts.n_satisfied, counts.n_samples, tail)
     _, high = clopper_pearson(counts.n_possible, counts.n_samples, tail)
     return LogVolume(
-        value=_log_ratio(counts.n_satisfied, counts.n_samples),
-        interval=(_log(low), _log(high)),
+        value=log_of(counts.n_satisfied / counts.n_samples),
+        interval=(log_of(low), log_of(high)),
         confidence=confidence,
         counts=(counts,),
         method=MONTE_CARLO,
@@ -136,13 +136,13 @@ def from_enumeration(counts: Counts, confidence: float) -> LogVolume:
     """Count a log volume over all points of a finite, equally weighted grid: no sampling error."""
     require_confidence(confidence)
     return LogVolume(
-        value=_log_ratio(counts.n_satisfied, counts.n_samples),
+        value=log_of(counts.n_satisfied / counts.n_samples),
         interval=_bracket(counts),
         confidence=confidence,
         counts=(counts,),
         method=ENUMERATION,
         seed=None,
-        log_count=_log(counts.n_satisfied),
+        log_count=log_of(counts.n_satisfied),
         bracket=_bracket(counts),
     )
 
@@ -207,12 +207,12 @@ def _joint_upper(part: LogVolume, parts: Sequence[LogVolume]) -> float:
             widened = float(ndtri(1.0 - tail) / ndtri(0.5 + part.confidence / 2.0))
             return min(0.0, part.bracket[1] + widened * _gap(part, 1))
         counts = part.splitting.prior
-    return _log(clopper_pearson(counts.n_possible, counts.n_samples, tail)[1])
+    return log_of(clopper_pearson(counts.n_possible, counts.n_samples, tail)[1])
 
 
 def _bracket(counts: Counts) -> tuple[float, float]:
     n = counts.n_samples
-    return _log_ratio(counts.n_satisfied, n), _log_ratio(counts.n_possible, n)
+    return log_of(counts.n_satisfied / n), log_of(counts.n_possible / n)
 
 
 def _gap(part: LogVolume, end: int) -> float:
@@ -237,12 +237,9 @@ def _error(part: LogVolume, end: int) -> float:
     return math.sqrt((counts.n_samples - n_hits) / (n_hits * counts.n_samples))
 
 
-def _log(x: float) -> float:
+def log_of(x: float) -> float:
+    """Return the log of a share or count; −inf where there is none."""
     return math.log(x) if x > 0 else -math.inf
-
-
-def _log_ratio(n_hits: int, n: int) -> float:
-    return math.log(n_hits / n) if n_hits else -math.inf
 
 
 def require_confidence(confidence: float) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import gammaincinv, logsumexp
 
 from spicebuf.entropy.events import Bools, Floats
-from spicebuf.entropy.volume import REWEIGHTED, Counts, LogVolume, require_confidence
+from spicebuf.entropy.volume import REWEIGHTED, Counts, LogVolume, log_of, require_confidence
 from spicebuf.errors import InputError
 
 MIN_EFFECTIVE = 300.0
@@ -45,7 +45,7 @@ class Share:
     @property
     def value(self) -> float:
         """Log of the probability, ≤ 0; −inf without a hit."""
-        return _log_share(1.0 - self.mean if self.complement else self.mean)
+        return log_of(min(1.0 - self.mean if self.complement else self.mean, 1.0))
 
     @property
     def error(self) -> float:
@@ -64,7 +64,7 @@ class Share:
         low = self._quantile(mean, square, tail) if mean > 0.0 else 0.0
         high = self._quantile(mean + one, square + self.largest * one, 1.0 - tail)
         low, high = (1.0 - high, 1.0 - low) if self.complement else (low, high)
-        return _log_share(low), _log_share(high)
+        return log_of(min(low, 1.0)), log_of(min(high, 1.0))
 
     def _quantile(self, mean: float, square: float, quantile: float) -> float:
         variance = (square - mean**2) / self.n
@@ -179,7 +179,3 @@ def _doubts(weight: Floats) -> Iterator[str]:
             f"the weights have a mean of {mean:.4g}, more than {_MAX_ERRORS:g} standard errors from 1: "
             "part of the prior was hardly ever drawn; take a bank drawn from priors nearer to these"
         )
-
-
-def _log_share(share: float) -> float:
-    return math.log(min(1.0, share)) if share > 0.0 else -math.inf

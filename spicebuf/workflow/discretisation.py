@@ -1,6 +1,5 @@
 """Verdicts for all inputs, not for those of a grid alone: what they rest on, and what may remain."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicebuf.check import Reached, Verdict
-from spicebuf.entropy import LogVolume
+from spicebuf.entropy import LogVolume, log_of
 from spicebuf.workflow.banks import SweptBank
 from spicebuf.workflow.events import Event, Lab, check_grid, settle
 
@@ -85,7 +84,7 @@ def _between(
         max_gain=max_gain,
         n_examined=int(n_open) if looked else 0,
         n_changed=int(np.count_nonzero(now != before)),
-        change=_log(n_now / n_before) if n_before and looked else None,
+        change=log_of(n_now / n_before) if n_before and looked else None,
         n_by_reach=n_by_reach,
     )
 
@@ -94,10 +93,6 @@ def _basis(event: Event, lab: Lab) -> Basis:
     if lab.max_gain == 0.0:
         return Basis.GRID
     return Basis.HALF_STEPS if event.bench.feedback else Basis.GAIN_BOUND
-
-
-def _log(x: float) -> float:
-    return math.log(x) if x > 0.0 else -math.inf
 
 
 def between_runs(event: Event, volume: LogVolume, lab: Lab) -> Discretisation:
