@@ -89,7 +89,7 @@ def refine(
         Borderline are θ within the accuracy of an edge, and those that the smallest step leaves open.
     """
     require_gain(max_gain)
-    rows = open_rows(checks)
+    rows = open_rows(checks.verdict)
     if max_gain == 0.0 or not len(rows):
         return checks
     found = Checks(**{name: values.copy() for name, values in vars(checks).items()})
@@ -109,9 +109,9 @@ def refine(
     return found
 
 
-def open_rows(checks: Checks) -> NDArray[np.int64]:
+def open_rows(verdict: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return the places of θ that more samples could show to be violated."""
-    return np.flatnonzero(np.isin(checks.verdict, (Verdict.SATISFIED, Verdict.BORDERLINE)))
+    return np.flatnonzero(np.isin(verdict, (Verdict.SATISFIED, Verdict.BORDERLINE)))
 
 
 def require_gain(max_gain: float) -> None:

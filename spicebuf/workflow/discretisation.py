@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from spicebuf.check import Reached, Verdict
 from spicebuf.entropy import LogVolume, log_of
+from spicebuf.refine import open_rows
 from spicebuf.workflow.banks import SweptBank
 from spicebuf.workflow.events import Event, Lab, check_grid, settle
 
@@ -76,13 +77,12 @@ def _between(
     now: NDArray[np.uint8],
     n_by_reach: Mapping[Reached, int],
 ) -> Discretisation:
-    n_open = np.isin(before, (Verdict.SATISFIED, Verdict.BORDERLINE)).sum()
     n_before, n_now = ((each == Verdict.SATISFIED).sum() for each in (before, now))
     looked = basis is not Basis.GRID
     return Discretisation(
         basis=basis,
         max_gain=max_gain,
-        n_examined=int(n_open) if looked else 0,
+        n_examined=len(open_rows(before)) if looked else 0,
         n_changed=int(np.count_nonzero(now != before)),
         change=log_of(n_now / n_before) if n_before and looked else None,
         n_by_reach=n_by_reach,

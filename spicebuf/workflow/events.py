@@ -110,7 +110,7 @@ def check_grid(event: Event, curves: Curves) -> Checks:
 
 def settle(event: Event, theta: Floats, curves: Curves, checks: Checks, lab: Lab) -> Checks:
     """Refine checks of the curves of `theta` between their points, or recall how it ended."""
-    if lab.max_gain == 0.0 or not len(open_rows(checks)):
+    if lab.max_gain == 0.0 or not len(open_rows(checks.verdict)):
         return checks
     on, apis = event.bench, (event.api_in, event.api_out)
     question = b"settle" + event.about(lab) + _exactly(theta)
