@@ -92,17 +92,19 @@ def end_to_end(system: System) -> System:
 
 
 def theta_of_chain(
-    system: System, theta: Mapping[str, Mapping[str, float]]
+    chained: System, system: System, theta: Mapping[str, Mapping[str, float]]
 ) -> dict[str, dict[str, float]]:
     """Return θ of a system's components as that of its chain.
 
     Parameters
     ----------
+    chained : System
+        What `end_to_end` makes of `system`.
     system : System
     theta : mapping of component name to mapping of parameter name to float
         Parameters that the system fixes are left out.
     """
-    chain = chain_of(system)
+    (chain,) = chained.components
     values = (
         theta[component.name][name] for component in system.components for name in component.priors
     )

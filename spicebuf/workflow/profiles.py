@@ -104,8 +104,9 @@ def profile_system(
     epsilon = ladder.epsilon(system.vdd)
     _require_possible(system, settings, ladder)
     if ladder.end_to_end:
-        theta = ladder.theta and theta_of_chain(system, ladder.theta)
-        ladder, system = replace(ladder, theta=theta), end_to_end(system)
+        chained = end_to_end(system)
+        theta = ladder.theta and theta_of_chain(chained, system, ladder.theta)
+        ladder, system = replace(ladder, theta=theta), chained
     system.require_sets()
     with simulators(settings.n_workers, settings.scheduler) as pool:
         version, found, n_simulated = ngspice_version(pool), [], 0
