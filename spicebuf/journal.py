@@ -6,7 +6,7 @@ finds its answers here until it comes to where it stopped.
 
 import sqlite3
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -61,6 +61,16 @@ class Journal:
                 "insert or replace into answers values (?, ?)",
                 (sha256(question).digest(), file.getvalue()),
             )
+
+    def answer(
+        self, question: bytes, find: Callable[[], Mapping[str, NDArray[Any]]]
+    ) -> Mapping[str, NDArray[Any]]:
+        """Return the arrays kept for a question; if there are none, those found now, and keep them."""
+        answer: Mapping[str, NDArray[Any]] | None = self.recall(question)
+        if answer is None:
+            answer = find()
+            self.keep(question, answer)
+        return answer
 
     def __enter__(self) -> Self:
         return self

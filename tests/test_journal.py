@@ -68,3 +68,18 @@ def test_where_nobody_can_write_answers_last_as_long_as_the_process() -> None:
     with open_journal(Path("/proc/nowhere/a.journal")) as journal:
         journal.keep(b"question", ANSWER)
         assert journal.recall(b"question") is not None
+
+
+def test_a_question_is_answered_once(tmp_path: Path) -> None:
+    found = []
+
+    def find() -> dict[str, np.ndarray]:
+        found.append(ANSWER)
+        return ANSWER
+
+    for _ in range(2):
+        with open_journal(tmp_path / "a.journal") as journal:
+            answers = [journal.answer(b"question", find) for _ in range(2)]
+            for answer in answers:
+                np.testing.assert_array_equal(answer["score"], ANSWER["score"])
+    assert len(found) == 1

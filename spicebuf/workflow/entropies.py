@@ -16,11 +16,10 @@ from spicebuf.entropy import (
     shortfall,
     total,
 )
-from spicebuf.journal import open_journal
 from spicebuf.simulate import Curves
 from spicebuf.source import stream_number
 from spicebuf.sweep import ngspice_version, simulators
-from spicebuf.system import System, file_stem
+from spicebuf.system import System
 from spicebuf.workflow.banks import SweptBank, require_sources, sweep_component
 from spicebuf.workflow.discretisation import Discretisation, between_runs, judge_bank
 from spicebuf.workflow.events import (
@@ -30,6 +29,7 @@ from spicebuf.workflow.events import (
     climbing,
     event_of,
     judge_of,
+    lab_of,
     strict_of,
 )
 from spicebuf.workflow.settings import AUTO, PRECISION, Progress, Settings, silent
@@ -80,16 +80,17 @@ def entropy_system(
         require_reweightable(system, drawn_from, settings)
     with simulators(settings.n_workers, settings.scheduler) as pool:
         version = ngspice_version(pool)
-        found = []
+        found, n_judged = [], 0
         for k, component in enumerate(system.components):
-            with open_journal(settings.banks / f"{file_stem(component.name)}.journal") as journal:
-                lab = Lab(pool, version, journal, settings.max_gain)
+            with lab_of(component, settings, version, pool) as lab:
                 if drawn_from is None:
                     found.append(_component(system, k, settings, lab, on_progress))
                 else:
                     found.append(_reweighted(system, k, drawn_from, settings, lab, on_progress))
-    volumes, banks, between, n_simulated = zip(*found, strict=True)
-    return SystemEntropy(volumes, total(volumes), banks, between, sum(n_simulated), drawn_from)
+                n_judged += sum(lab.simulated)
+    volumes, banks, between, n_swept = zip(*found, strict=True)
+    n_simulated = sum(n_swept) + n_judged
+    return SystemEntropy(volumes, total(volumes), banks, between, n_simulated, drawn_from)
 
 
 def check_bank(system: System, index: int, swept: SweptBank) -> Iterator[tuple[Curves, Checks]]:
@@ -102,19 +103,18 @@ def check_bank(system: System, index: int, swept: SweptBank) -> Iterator[tuple[C
 def _component(
     system: System, index: int, settings: Settings, lab: Lab, on_progress: Progress
 ) -> tuple[LogVolume, SweptBank, Discretisation, int]:
-    """Return the log volume of a component, its bank, what lies between points, and θ simulated."""
-    component = system.components[index]
-    version, pool, n_simulated = lab.ngspice_version, lab.pool, 0
-    chosen = settings
+    """Return the log volume of a component, its bank, what lies between points, and θ swept now."""
+    component, version = system.components[index], lab.ngspice_version
+    chosen, n_simulated = settings, 0
     while True:
-        swept = sweep_component(system, component, chosen, version, pool, on_progress)
+        swept = sweep_component(system, component, chosen, version, lab.pool, on_progress)
         n_simulated += swept.n_simulated
         event = event_of(system, index, swept.bank.bench)
         verdicts, between = judge_bank(event, swept, lab)
         volume = _volume(count_verdicts(verdicts), swept, settings.confidence)
         if _is_rare(volume, settings):
-            volume, between, n_more = _split(climbing(event), settings, lab, on_progress)
-            return volume, swept, between, n_simulated + n_more
+            volume, between = _split(climbing(event), settings, lab, on_progress)
+            return volume, swept, between, n_simulated
         if not _too_wide(volume, settings):
             return volume, swept, between, n_simulated
         chosen = replace(settings, n_samples=_larger(volume, settings))
@@ -172,23 +172,17 @@ def _larger(volume: LogVolume, settings: Settings) -> int:
 
 def _split(
     event: Event, settings: Settings, lab: Lab, on_progress: Progress
-) -> tuple[LogVolume, Discretisation, int]:
-    """Estimate a rare component by splitting; return also what lies between points, and θ simulated."""
+) -> tuple[LogVolume, Discretisation]:
+    """Estimate a rare component by splitting; return also what lies between points."""
     name = event.component.name
     precision = settings.precision or PRECISION
     effort = Effort(precision, settings.confidence, settings.max_simulations)
-    n_simulated = 0
-
-    def simulated(n: int) -> None:
-        nonlocal n_simulated
-        n_simulated += n
-
     volume = estimate(
-        judge_of(event, lab, simulated),
+        judge_of(event, lab),
         event.d,
         (settings.seed, stream_number(name)),
         effort,
-        strict_of(event, lab, simulated),
+        strict_of(event, lab),
         lambda n: on_progress(f"{name}, splitting", n, 0),
     )
-    return volume, between_runs(event, volume, lab), n_simulated
+    return volume, between_runs(event, volume, lab)

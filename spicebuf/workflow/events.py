@@ -2,8 +2,9 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,13 +21,14 @@ from spicebuf.check import (
 )
 from spicebuf.deck import Bench, Stretch
 from spicebuf.entropy import Judge, Judged
-from spicebuf.journal import Journal
+from spicebuf.journal import Journal, open_journal
 from spicebuf.pools import Pool
 from spicebuf.prior import from_latent
 from spicebuf.refine import open_rows, refine
 from spicebuf.simulate import Curves
 from spicebuf.sweep import sweep
-from spicebuf.system import Component, System
+from spicebuf.system import Component, System, file_stem
+from spicebuf.workflow.settings import Settings
 
 # Raised whenever the same question gets another answer than it used to.
 _ANSWERS = 1
@@ -46,12 +48,23 @@ class Lab:
     journal : Journal
     max_gain : float
         See `refine`.
+    simulated : list of int
+        Of each batch that the journal did not know, how many θ it was.
     """
 
     pool: Pool
     ngspice_version: str
     journal: Journal
     max_gain: float
+    simulated: list[int] = field(default_factory=list)
+
+
+@contextmanager
+def lab_of(component: Component, settings: Settings, version: str, pool: Pool) -> Iterator[Lab]:
+    """Open the lab of a component, with its journal beside the banks; `version` is that of ngspice."""
+    path = settings.banks / f"{file_stem(component.name)}.journal"
+    with open_journal(path) as journal:
+        yield Lab(pool, version, journal, settings.max_gain)
 
 
 @dataclass(frozen=True)
@@ -68,12 +81,14 @@ class Event:
         """Number of parameters."""
         return len(self.bench.thetas)
 
+    @property
+    def apis(self) -> tuple[Api, Api]:
+        """At the input and at the output."""
+        return self.api_in, self.api_out
+
     def about(self, lab: Lab) -> bytes:
         """Return all that the answer for a θ depends on."""
-        sets = [
-            {logic: str(voltages) for logic, voltages in api.sets.items()}
-            for api in (self.api_in, self.api_out)
-        ]
+        sets = [{logic: str(voltages) for logic, voltages in api.sets.items()} for api in self.apis]
         bench = bench_key(self.bench, lab.ngspice_version)
         return json.dumps([_ANSWERS, bench, sets, lab.max_gain], sort_keys=True).encode()
 
@@ -105,81 +120,74 @@ def _stretch(low: float, high: float, step: float) -> Stretch:
 
 def check_grid(event: Event, curves: Curves) -> Checks:
     """Check curves on the event's bench by their points alone."""
-    return check_curves(curves, event.bench.vin, event.api_in, event.api_out, event.bench.vdd)
+    return check_curves(curves, event.bench.vin, *event.apis, event.bench.vdd)
+
+
+def score_grid(event: Event, curves: Curves) -> Floats:
+    """Score curves on the event's bench, so that scores lead to the event."""
+    return score_curves(curves, event.bench.vin, *event.apis, event.bench.vdd)
 
 
 def settle(event: Event, theta: Floats, curves: Curves, checks: Checks, lab: Lab) -> Checks:
     """Refine checks of the curves of `theta` between their points, or recall how it ended."""
     if lab.max_gain == 0.0 or not len(open_rows(checks.verdict)):
         return checks
-    on, apis = event.bench, (event.api_in, event.api_out)
     question = b"settle" + event.about(lab) + _exactly(theta)
-    answer = lab.journal.recall(question)
-    if answer is None:
-        settled = refine(on, theta, curves, checks, apis, lab.max_gain, lab.pool)
-        lab.journal.keep(question, vars(settled))
-        return settled
+    answer = lab.journal.answer(question, lambda: vars(_refined(event, theta, curves, checks, lab)))
     return Checks(**answer)
 
 
-def judge_of(event: Event, lab: Lab, on_simulated: Callable[[int], None]) -> Judge:
+def _refined(event: Event, theta: Floats, curves: Curves, checks: Checks, lab: Lab) -> Checks:
+    return refine(event.bench, theta, curves, checks, event.apis, lab.max_gain, lab.pool)
+
+
+def judge_of(event: Event, lab: Lab) -> Judge:
     """Return the judge of an event: latent points → θ → curves → verdicts, each batch only once ever.
 
     Verdicts are those of the bench's points; `strict_of` is about all inputs.
-    `on_simulated` is called with the number of θ that had to be simulated.
     """
-    apis, vdd = (event.api_in, event.api_out), event.bench.vdd
 
     def answer(theta: Floats) -> Answer:
         curves = sweep(event.bench, theta, lab.pool)
-        score = score_curves(curves, event.bench.vin, *apis, vdd)
-        return {"score": score, "verdict": check_grid(event, curves).verdict}
+        return {"score": score_grid(event, curves), "verdict": check_grid(event, curves).verdict}
 
-    return _judging(keeping("judge", event, lab, answer, on_simulated))
+    return _judging(keeping("judge", event, lab, answer))
 
 
-def strict_of(event: Event, lab: Lab, on_simulated: Callable[[int], None]) -> Judge | None:
+def strict_of(event: Event, lab: Lab) -> Judge | None:
     """Return the judge of an event whose verdicts are refined; None where the grid is to be trusted.
 
     To refine every θ that satisfies on the way to a rare event took eight times as long as to find them.
     """
     if lab.max_gain == 0.0:
         return None
-    apis = (event.api_in, event.api_out)
 
     def answer(theta: Floats) -> Answer:
         curves = sweep(event.bench, theta, lab.pool)
-        grid = check_grid(event, curves)
-        checks = refine(event.bench, theta, curves, grid, apis, lab.max_gain, lab.pool)
+        checks = _refined(event, theta, curves, check_grid(event, curves), lab)
         return {"score": np.nan_to_num(checks.margin, nan=-np.inf), "verdict": checks.verdict}
 
-    return _judging(keeping("strict", event, lab, answer, on_simulated))
+    return _judging(keeping("strict", event, lab, answer))
 
 
 def keeping(
-    what: str,
-    event: Event,
-    lab: Lab,
-    answer: Callable[[Floats], Answer],
-    on_simulated: Callable[[int], None],
+    what: str, event: Event, lab: Lab, answer: Callable[[Floats], Answer]
 ) -> Callable[[Floats], Answer]:
     """Return what answers for latent points and keeps its answers in the journal.
 
-    `what` tells answers of several kinds apart; `on_simulated` is called with the number of θ that were
-    not in the journal.
+    `what` tells answers of several kinds apart.
     """
     priors = list(event.component.priors.values())
     about = what.encode() + event.about(lab)
 
     def ask(z: Floats) -> Answer:
         theta = from_latent(priors, z)
-        question = about + _exactly(theta)
-        found: Answer | None = lab.journal.recall(question)
-        if found is None:
-            found = answer(theta)
-            lab.journal.keep(question, found)
-            on_simulated(len(theta))
-        return found
+
+        def find() -> Answer:
+            lab.simulated.append(len(theta))
+            return answer(theta)
+
+        return lab.journal.answer(about + _exactly(theta), find)
 
     return ask
 

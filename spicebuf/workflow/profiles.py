@@ -8,16 +8,25 @@ from numpy.typing import NDArray
 
 from spicebuf.api import Api
 from spicebuf.chain import end_to_end, theta_of_chain
-from spicebuf.check import Floats, score_curves, squared_error
+from spicebuf.check import Floats, squared_error
 from spicebuf.entropy import SPLITTING, Effort, Judge, Judged, Profile, estimate_profile
 from spicebuf.errors import InputError
-from spicebuf.journal import open_journal
 from spicebuf.pools import Pool
 from spicebuf.source import stream_number
 from spicebuf.sweep import ngspice_version, simulators, sweep
-from spicebuf.system import Component, System, file_stem
+from spicebuf.system import Component, System
 from spicebuf.workflow.banks import put_on_bench, require_usable
-from spicebuf.workflow.events import Answer, Event, Lab, check_grid, climbing, event_of, keeping
+from spicebuf.workflow.events import (
+    Answer,
+    Event,
+    Lab,
+    check_grid,
+    climbing,
+    event_of,
+    keeping,
+    lab_of,
+    score_grid,
+)
 from spicebuf.workflow.settings import AUTO, PRECISION, Progress, Settings, silent
 
 MARGIN, SQUARED = "margin", "squared"
@@ -111,11 +120,9 @@ def profile_system(
     with simulators(settings.n_workers, settings.scheduler) as pool:
         version, found, n_simulated = ngspice_version(pool), [], 0
         for k, component in enumerate(system.components):
-            with open_journal(settings.banks / f"{file_stem(component.name)}.journal") as journal:
-                lab = Lab(pool, version, journal, settings.max_gain)
-                part, n = _profile(system, k, settings, ladder, epsilon, lab, on_progress)
-                found.append(part)
-                n_simulated += n
+            with lab_of(component, settings, version, pool) as lab:
+                found.append(_profile(system, k, settings, ladder, epsilon, lab, on_progress))
+                n_simulated += sum(lab.simulated)
     return SystemProfile(ladder.loss, tuple(found), n_simulated)
 
 
@@ -169,23 +176,19 @@ def _profile(
     epsilon: Floats,
     lab: Lab,
     on_progress: Progress,
-) -> tuple[ComponentProfile, int]:
+) -> ComponentProfile:
     component = system.components[index]
     on = put_on_bench(system, component, settings)
     require_usable(on, component, lab.pool)
     event = climbing(event_of(system, index, on))
-    least, n_simulated = 0.0, 0
+    least = 0.0
     if ladder.theta is not None:
         least = _least(event, ladder.loss, ladder.theta[component.name], lab.pool)
-
-    def simulated(n: int) -> None:
-        nonlocal n_simulated
-        n_simulated += n
 
     def answer(theta: Floats) -> Answer:
         return _losses(event, ladder.loss, theta, lab.pool)
 
-    ask = keeping(f"loss {ladder.loss}", event, lab, answer, simulated)
+    ask = keeping(f"loss {ladder.loss}", event, lab, answer)
     scale = system.vdd**2 if ladder.loss == SQUARED else system.vdd
     found = estimate_profile(
         _judge(ask, least, float(epsilon[-1])),
@@ -196,16 +199,15 @@ def _profile(
         Effort(settings.precision or PRECISION, settings.confidence, settings.max_simulations),
         lambda n: on_progress(f"{component.name}, profile", n, 0),
     )
-    return ComponentProfile(component.name, least, found), n_simulated
+    return ComponentProfile(component.name, least, found)
 
 
 def _losses(event: Event, loss: str, theta: NDArray[np.float64], pool: Pool) -> Answer:
     """Return losses, NaN where unsimulated, and scores that lead to where the margin is of use."""
     curves = sweep(event.bench, theta, pool)
-    vin, vdd = event.bench.vin, event.bench.vdd
-    guide = score_curves(curves, vin, event.api_in, event.api_out, vdd)
+    guide, on = score_grid(event, curves), event.bench
     if loss == SQUARED:
-        return {"loss": squared_error(curves, vin, event.api_in, vdd), "guide": guide}
+        return {"loss": squared_error(curves, on.vin, event.api_in, on.vdd), "guide": guide}
     return {"loss": -check_grid(event, curves).margin, "guide": guide}
 
 
