@@ -121,6 +121,18 @@ def test_a_set_that_is_out_of_reach() -> None:
     assert "not reached" in found.warnings[0]
 
 
+def test_a_loss_without_any_slope_ends_soon() -> None:
+    """Nothing leads to the set: its draws are all that is known, and no run is begun."""
+    flat = LossSet(3, lambda z: np.full(len(z), 1.0), np.zeros_like, 1e-4)
+    found = estimate_profile(flat.judge, 3, np.array([1e-4, 0.1, 2.0]), 1.0, [0], ROUGH)
+    assert (found.n_runs, found.learning) == (0, None)
+    assert found.counts.n_samples < 300_000
+    assert found.log_volume.tolist() == [-math.inf, -math.inf, 0.0]
+    assert -13.0 < found.interval[0, 1] < -11.0
+    assert len(found.warnings) == 1
+    assert "not reached" in found.warnings[0]
+
+
 @pytest.mark.parametrize(
     "epsilon", [[], [0.1], [0.0, 0.1], [0.2, 0.1], [0.1, 0.1], [math.nan, 1.0]]
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from spicebuf.entropy.events import BudgetSpentError, Floats, Judge, Judged, Meter
+from spicebuf.entropy.events import Floats, Judge, Judged, Meter
 from spicebuf.entropy.growth import (
     Coefficient,
     Logarithm,
@@ -20,14 +20,15 @@ from spicebuf.entropy.growth import (
     fit_logarithm,
     learning_coefficient,
 )
-from spicebuf.entropy.pilot import FLOOR, N_STATES, draw_first, draw_rest, explore
-from spicebuf.entropy.rounds import Effort, Purpose, generator, run_rounds, shortfall
+from spicebuf.entropy.pilot import FLOOR, N_STATES
+from spicebuf.entropy.rounds import Ascent, Effort, Purpose, climb, generator, shortfall
 from spicebuf.entropy.splitting import log_mean_interval, log_unknown, lost_near
 from spicebuf.entropy.survivors import doubts, find_clusters
 from spicebuf.entropy.volume import Counts
 from spicebuf.errors import InputError
 
 _GROUPS = 8
+_UNSEEN = f"the least ε was not reached down to a probability of {FLOOR:g}"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Profile:
     counts : Counts
         Of all points that were judged, satisfied meaning within the least ε.
     n_runs : int
-        0 where the budget ended before the first.
+        0 where the budget ended before the first, or no loss leads to the set.
     seed : int
     warnings : tuple of str
     """
@@ -140,26 +141,23 @@ def _observe(
     meter: Meter, d: int, thresholds: Floats, seed: Sequence[int], effort: Effort
 ) -> tuple[Volumes, int, tuple[str, ...]]:
     """Climb to the least ε; return what was seen, how many runs saw it, and warnings."""
-    rng = generator(seed, Purpose.PILOT)
-    first = draw_first(meter, d, rng, meter.budget)
-    try:
-        plan = explore(meter, first, rng)
-        runs, _ = run_rounds(meter, plan, effort, seed, thresholds)
-    except BudgetSpentError:
-        draws = draw_rest(meter, first, rng)
-        spent = shortfall(meter.n, effort.precision, effort.max_simulations)
-        return _by_draws(draws, thresholds, effort), 0, (spent,)
-    n_draws, lowest = runs.prior.n_samples, plan.stages[0].level if plan.stages else np.inf
+    found = climb(meter, d, effort, seed, thresholds)
+    spent = shortfall(meter.n, effort.precision, effort.max_simulations)
+    if not isinstance(found, Ascent):
+        words = spent if meter.n == meter.budget else _UNSEEN
+        return _by_draws(found, thresholds, effort), 0, (words,)
+    runs, stages = found.runs, found.plan.stages
+    n_draws, lowest = runs.prior.n_samples, stages[0].level if stages else np.inf
     unknown = log_unknown(runs.prior, runs.unsimulated, effort.confidence)
     seen = Volumes(
         runs.tails, n_draws, thresholds < lowest, n_draws / N_STATES, unknown, effort.confidence
     )
     if not runs.satisfied.any():
-        return seen, runs.n, (f"the least ε was not reached down to a probability of {FLOOR:g}",)
+        return seen, runs.n, (_UNSEEN,)
     _, low, high = log_mean_interval(runs.satisfied, effort.confidence)
     warnings = []
     if high - low > 2.0 * effort.precision:
-        warnings.append(shortfall(meter.n, effort.precision, effort.max_simulations))
+        warnings.append(spent)
     clusters = find_clusters(runs.survivors, generator(seed, Purpose.CLUSTERS))
     warnings += [f"{words}; slopes leave them out" for words in lost_near(runs)]
     return seen, runs.n, (*warnings, *doubts(runs.ancestors, clusters))

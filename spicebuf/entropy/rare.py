@@ -7,11 +7,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from spicebuf.entropy.events import BudgetSpentError, Judge, Meter
+from spicebuf.entropy.events import Judge, Meter
 from spicebuf.entropy.importance import SecondOpinion
 from spicebuf.entropy.kernels import Particles
-from spicebuf.entropy.pilot import FLOOR, Plan, draw_first, draw_rest, explore
-from spicebuf.entropy.rounds import Effort, Purpose, generator, limits, run_rounds, shortfall
+from spicebuf.entropy.pilot import FLOOR
+from spicebuf.entropy.rounds import (
+    Ascent,
+    Effort,
+    Purpose,
+    climb,
+    generator,
+    limits,
+    shortfall,
+)
 from spicebuf.entropy.second_look import N_POINTS, Limits, SecondLook, look_again
 from spicebuf.entropy.splitting import Runs, log_mean_interval, log_unknown, lost_near
 from spicebuf.entropy.survivors import doubts, find_clusters
@@ -114,25 +122,18 @@ class _Estimate:
     effort: Effort
 
     def make(self) -> LogVolume:
-        rng = generator(self.seed, Purpose.PILOT)
-        first = draw_first(self.meter, self.d, rng, self.meter.budget)
-        try:
-            plan = explore(self.meter, first, rng)
-            if not plan.stages and not plan.reached:
-                spent = self.meter.n == self.meter.budget
-                return self._from_draws(first.counts, (), self._spent() if spent else (_UNSEEN,))
-            runs, opinion = run_rounds(self.meter, plan, self._first_effort, self.seed)
-        except BudgetSpentError:
-            draws = self._proven(draw_rest(self.meter, first, rng))
-            return self._from_draws(draws, (), self._spent())
-        return self._conclude(plan, runs, opinion)
+        found = climb(self.meter, self.d, self._first_effort, self.seed)
+        if isinstance(found, Ascent):
+            return self._conclude(found)
+        spent = self.meter.n == self.meter.budget
+        return self._from_draws(self._proven(found), (), self._spent() if spent else (_UNSEEN,))
 
-    def _conclude(self, plan: Plan, runs: Runs, opinion: SecondOpinion | None) -> LogVolume:
-        levels = tuple(stage.level for stage in plan.stages)
+    def _conclude(self, ascent: Ascent) -> LogVolume:
+        runs, levels = ascent.runs, tuple(stage.level for stage in ascent.plan.stages)
         if not runs.satisfied.any():
-            return self._from_draws(runs.prior, levels, () if plan.reached else (_UNSEEN,))
+            return self._from_draws(runs.prior, levels, () if ascent.plan.reached else (_UNSEEN,))
         clusters = find_clusters(runs.survivors, generator(self.seed, Purpose.CLUSTERS))
-        found = self._first_limits(plan, runs, opinion)
+        found = self._first_limits(ascent)
         missed = () if found.width <= 2.0 * self._first_effort.precision else self._spent()
         look = self._look(runs)
         if look is not None:
@@ -158,7 +159,7 @@ class _Estimate:
                 ancestors=tuple(runs.ancestors.tolist()),
                 n_clusters=clusters.n,
                 clusters=tuple(clusters.n_by_run.tolist()),
-                opinion=opinion,
+                opinion=ascent.opinion,
                 look=look,
             ),
             warnings=(*missed, *lost_near(runs), *doubts(runs.ancestors, clusters)),
@@ -176,11 +177,11 @@ class _Estimate:
         top, high = (float(np.logaddexp.reduce(each)) for each in (tops, highs))
         return min(0.0, top), min(0.0, high)
 
-    def _first_limits(self, plan: Plan, runs: Runs, opinion: SecondOpinion | None) -> Limits:
+    def _first_limits(self, ascent: Ascent) -> Limits:
         """Return what the first judge leads to."""
-        value, low, high = limits(runs, opinion, self.effort.confidence)
-        if not plan.stages:
-            exact = from_sample(runs.prior, self.effort.confidence, self.seed[0])
+        value, low, high = limits(ascent.runs, ascent.opinion, self.effort.confidence)
+        if not ascent.plan.stages:
+            exact = from_sample(ascent.runs.prior, self.effort.confidence, self.seed[0])
             value, (low, high) = exact.value, exact.interval
         return Limits(value, low, value, high)
 

@@ -10,7 +10,8 @@ from scipy.special import ndtr, ndtri, stdtrit
 
 from spicebuf.entropy.events import BudgetSpentError, Floats, Meter
 from spicebuf.entropy.importance import MAX_ERRORS, SecondOpinion, second_opinion
-from spicebuf.entropy.pilot import Plan
+from spicebuf.entropy.kernels import Particles
+from spicebuf.entropy.pilot import Plan, draw_first, draw_rest, explore
 from spicebuf.entropy.splitting import NONE, Runs, join, log_mean, log_mean_interval, perform
 from spicebuf.entropy.volume import require_precision
 
@@ -60,8 +61,44 @@ class Effort:
         require_precision(self.precision)
 
 
-def run_rounds(
-    meter: Meter, plan: Plan, effort: Effort, seed: Sequence[int], thresholds: Floats = NONE
+@dataclass(frozen=True)
+class Ascent:
+    """What a pilot and the runs after it found.
+
+    Attributes
+    ----------
+    plan : Plan
+    runs : Runs
+    opinion : SecondOpinion or None
+        None where importance sampling was not asked, or the budget did not allow it.
+    """
+
+    plan: Plan
+    runs: Runs
+    opinion: SecondOpinion | None
+
+
+def climb(
+    meter: Meter, d: int, effort: Effort, seed: Sequence[int], thresholds: Floats = NONE
+) -> Ascent | Particles:
+    """Climb from the prior to an event in d dimensions, and in rounds until it is precise enough.
+
+    Where no score leads there, or the budget ends before the first round does, return draws of the prior:
+    in the second case all that the budget allows.
+    """
+    rng = generator(seed, Purpose.PILOT)
+    first = draw_first(meter, d, rng, meter.budget)
+    try:
+        plan = explore(meter, first, rng)
+        if not plan.stages and not plan.reached:
+            return first
+        return Ascent(plan, *_run_rounds(meter, plan, effort, seed, thresholds))
+    except BudgetSpentError:
+        return draw_rest(meter, first, rng)
+
+
+def _run_rounds(
+    meter: Meter, plan: Plan, effort: Effort, seed: Sequence[int], thresholds: Floats
 ) -> tuple[Runs, SecondOpinion | None]:
     """Run rounds until the answer is precise enough or the budget would not last for the next.
 
