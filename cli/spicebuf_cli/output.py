@@ -47,6 +47,17 @@ def volts(value: float | None) -> str:
     return f"{value:+.6f} V" if math.isfinite(value) else "none binds"
 
 
+def number(value: float | None) -> str:
+    """Format a log volume of a JSON answer."""
+    return "−inf" if value is None else f"{value:.4f}"
+
+
+def interval(limits: Sequence[float | None]) -> str:
+    """Format the two limits of a log volume of a JSON answer."""
+    low, high = limits
+    return f"[{number(low)}, {number(high)}]"
+
+
 @contextmanager
 def progress_bar() -> "Iterator[Progress]":
     """Show progress on a terminal; nothing in a pipe."""

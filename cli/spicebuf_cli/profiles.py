@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from spicebuf_cli.output import note, print_table, require_folder, writing
+from spicebuf_cli.output import interval, note, number, print_table, require_folder, writing
 
 if TYPE_CHECKING:
     from spicebuf.workflow import SystemProfile
@@ -103,17 +103,16 @@ def _rows(part: dict[str, Any]) -> Any:  # noqa: ANN401 (rows of cells)
         [*part["slopes"], nothing],
         strict=True,
     )
-    for epsilon, volume, (low, high), slope in lines:
-        limits = f"[{_number(low)}, {_number(high)}]"
-        yield f"{epsilon:.3g}", _number(volume), limits, *_coefficient(slope)
+    for epsilon, volume, limits, slope in lines:
+        yield f"{epsilon:.3g}", number(volume), interval(limits), *_coefficient(slope)
 
 
 def _conclusion(part: dict[str, Any]) -> str:
     if part["learning_coefficient"] is None:
         words = "no slope is known near the least ε"
     else:
-        value, interval = _coefficient(part["learning_coefficient"])
-        words = f"mean slope from the least ε to ten times it: {value} {interval}; {_kind(part)}"
+        value, limits = _coefficient(part["learning_coefficient"])
+        words = f"mean slope from the least ε to ten times it: {value} {limits}; {_kind(part)}"
     if part["with_logarithm"] is not None:
         multiplicity, slope = part["with_logarithm"].values()
         words += "\nby a law ε^λ (log 1/ε)^(m − 1): m = {} {}, λ = {} {}".format(
@@ -145,7 +144,3 @@ def _coefficient(found: dict[str, Any]) -> tuple[str, str]:
         return "-", "-"
     low, high = found["interval"]
     return f"{found['value']:.3f}", f"[{low:.3f}, {high:.3f}]"
-
-
-def _number(value: float | None) -> str:
-    return "−inf" if value is None else f"{value:.4f}"

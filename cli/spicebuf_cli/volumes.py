@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from spicebuf_cli.output import print_table
+from spicebuf_cli.output import interval, number, print_table
 
 
 def print_volumes(answer: dict[str, Any]) -> None:
@@ -55,7 +55,9 @@ def _splitting(part: dict[str, Any]) -> str:
     if opinion["doubt"] is not None:
         return words + f"fails its own checks: {opinion['doubt']}"
     size = f"{opinion['effective_sample_size']:.0f}"
-    words += f"{_number(opinion['log_volume'])} {_interval(opinion)}, effective size {size}"
+    words += (
+        f"{number(opinion['log_volume'])} {interval(opinion['interval'])}, effective size {size}"
+    )
     return words
 
 
@@ -77,18 +79,14 @@ def _between(found: dict[str, Any], unit: str) -> str:
 
 
 def _row(part: dict[str, Any], shares: list[str], *, counted: bool) -> list[str]:
-    cells = [part["name"], _number(part["log_volume"]), _interval(part), *shares]
+    cells = [part["name"], number(part["log_volume"]), _interval(part), *shares]
     if not counted:
         return cells
-    return [*cells, "-" if part["method"] != "enumeration" else _number(part["log_count"])]
-
-
-def _number(value: float | None) -> str:
-    return "−inf" if value is None else f"{value:.4f}"
+    return [*cells, "-" if part["method"] != "enumeration" else number(part["log_count"])]
 
 
 def _interval(part: dict[str, Any]) -> str:
     low, high = part["interval"]
     if low == high and part.get("method") == "enumeration":
         return "exact"
-    return f"[{_number(low)}, {_number(high)}]"
+    return interval(part["interval"])
