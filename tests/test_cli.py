@@ -369,6 +369,8 @@ def test_a_profile_is_printed_and_drawn(run: Run, tmp_path: Path) -> None:
     (part,) = json.loads((tmp_path / "p.json").read_text())["components"]
     assert len(part["epsilon"]) == len(part["log_volume"]) == len(part["slopes"]) + 1 == 13
     assert part["learning_coefficient"]["interval"][0] > 0.1
+    assert part["steady"] is False
+    assert "it still changes there" in done.stdout
 
 
 @pytest.mark.parametrize(

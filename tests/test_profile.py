@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from spicebuf.entropy import Effort, Judged, Profile, estimate_profile
+from spicebuf.entropy import Coefficient, Effort, Judged, Profile, estimate_profile
 from spicebuf.entropy.events import Floats
+from spicebuf.entropy.growth import is_steady
 from spicebuf.errors import InputError
 from spicebuf.system import load_system
 from spicebuf.workflow import Ladder, Settings, profile_system
@@ -119,6 +120,23 @@ def test_a_set_that_is_out_of_reach() -> None:
     assert found.interval[0, 1] < -10.0
     assert (np.abs(sigmas(found, ball(4, 1e-2).log_volume(epsilon))[1:]) < 4.0).all()
     assert "not reached" in found.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "steady"),
+    [
+        ([0.1, 0.3, 1.0], False),
+        ([0.1, 0.1 * math.sqrt(10.0), 0.1 * math.sqrt(10.0) ** 2], False),
+        ([0.1, 0.3, 1.1], True),
+        ([0.1, 1.1, 1.2], True),
+    ],
+)
+def test_slopes_are_compared_over_the_least_decade_alone(
+    epsilon: list[float], *, steady: bool
+) -> None:
+    slopes = [Coefficient(1.0, (0.8, 1.2)), Coefficient(1.5, (1.3, 1.7))]
+    assert is_steady(slopes, np.array(epsilon)) is steady
+    assert is_steady([slopes[0], Coefficient(1.5, (1.1, 1.9))], np.array(epsilon))
 
 
 def test_a_loss_without_any_slope_ends_soon() -> None:

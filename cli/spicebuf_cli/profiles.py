@@ -126,15 +126,9 @@ def _conclusion(part: dict[str, Any]) -> str:
 
 def _kind(part: dict[str, Any]) -> str:
     """Tell whether the mean slope over the least decade is that of a law."""
-    decade = [
-        slope["interval"]
-        for slope, epsilon in zip(part["slopes"], part["epsilon"][1:], strict=True)
-        if epsilon <= 10.0 * part["epsilon"][0] * (1.0 + 1e-9)
-    ]
-    low, high = part["learning_coefficient"]["interval"]
-    if max(decade, default=(low, high))[0] > min(end for _, end in decade or [(low, high)]):
+    if not part["steady"]:
         return "it still changes there, so it is no learning coefficient"
-    if low < _FLAT:
+    if part["learning_coefficient"]["interval"][0] < _FLAT:
         return "flat: around a set of positive volume the learning coefficient is 0"
     return "there, the learning coefficient"
 

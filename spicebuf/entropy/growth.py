@@ -1,6 +1,7 @@
 """Volumes at several ε, seen by independent runs: their limits, their slopes, and the law they follow."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,9 +119,14 @@ class Volumes:
 
 def learning_coefficient(seen: Volumes, epsilon: Floats) -> Coefficient | None:
     """Return the slope over the least ε, shape (E,) being all; None if a volume there is not known."""
-    near = slice(0, max(2, int(np.searchsorted(epsilon, NEAR * epsilon[0] * (1.0 + 1e-9)))))
-    found = seen.slope(epsilon, near)
+    found = seen.slope(epsilon, slice(0, _n_near(epsilon)))
     return found if math.isfinite(found.value) else None
+
+
+def is_steady(slopes: Sequence[Coefficient], epsilon: Floats) -> bool:
+    """Tell whether the slopes near the least ε may be one and the same, as those of a law are."""
+    lows, highs = zip(*(slope.interval for slope in slopes[: _n_near(epsilon) - 1]), strict=True)
+    return bool(max(lows) <= min(highs))
 
 
 def fit_logarithm(seen: Volumes, epsilon: Floats, scale: float, d: int) -> Logarithm | None:
@@ -149,3 +155,8 @@ def _at(rows: NDArray[np.int64], weights: Floats, epsilon: Floats) -> Floats:
     everywhere = np.zeros(len(epsilon))
     everywhere[rows] = weights
     return everywhere
+
+
+def _n_near(epsilon: Floats) -> int:
+    """Return how many ε, at least two, lie near the least; the greatest may be one rounding beyond."""
+    return max(2, int(np.searchsorted(epsilon, NEAR * epsilon[0] * (1.0 + 1e-9))))

@@ -18,6 +18,7 @@ from spicebuf.entropy.growth import (
     Logarithm,
     Volumes,
     fit_logarithm,
+    is_steady,
     learning_coefficient,
 )
 from spicebuf.entropy.pilot import FLOOR, N_STATES
@@ -69,6 +70,11 @@ class Profile:
     n_runs: int
     seed: int
     warnings: tuple[str, ...]
+
+    @property
+    def steady(self) -> bool | None:
+        """Whether the slopes up to `NEAR` times the least ε agree; None where `learning` is."""
+        return None if self.learning is None else is_steady(self.slope, self.epsilon)
 
 
 def estimate_profile(

@@ -107,6 +107,7 @@ def _profile(part: ComponentProfile, scale: float) -> dict[str, Any]:
         "confidence": found.confidence,
         "slopes": [_coefficient(each) for each in found.slope],
         "learning_coefficient": found.learning and _coefficient(found.learning),
+        "steady": found.steady,
         "with_logarithm": fit
         and {
             "multiplicity": _coefficient(fit.multiplicity),
