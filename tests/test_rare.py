@@ -83,6 +83,7 @@ def test_monte_carlo_grows_to_a_precision(tmp_path: Path) -> None:
     assert found.total.method == "monte-carlo"
     assert (high - low) / 2.0 <= 0.1
     assert 2_000 < found.total.counts[0].n_samples < 8_000
+    assert found.banks[0].n_simulated == found.n_simulated >= found.total.counts[0].n_samples
     capped = entropy_system(system, settings(tmp_path, precision=0.01, max_simulations=3_000))
     assert capped.total.counts[0].n_samples == 3_000
     assert "max-simulations = 3000" in capped.total.warnings[0]

@@ -45,7 +45,7 @@ class SweptBank:
     n : int
         θ in use; the bank may hold more.
     n_simulated : int
-        θ simulated by this call; 0 if all curves were there already.
+        θ simulated by this call, however often the bank grew; 0 if all curves were there already.
     n_damaged : int
         Blocks that did not read as they were written and were simulated again.
     n_by_status : mapping of Status to int

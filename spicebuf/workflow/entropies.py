@@ -88,8 +88,8 @@ def entropy_system(
                 else:
                     found.append(_reweighted(system, k, drawn_from, settings, lab, on_progress))
                 n_judged += sum(lab.simulated)
-    volumes, banks, between, n_swept = zip(*found, strict=True)
-    n_simulated = sum(n_swept) + n_judged
+    volumes, banks, between = zip(*found, strict=True)
+    n_simulated = n_judged + sum(swept.n_simulated for swept in banks)
     return SystemEntropy(volumes, total(volumes), banks, between, n_simulated, drawn_from)
 
 
@@ -102,25 +102,26 @@ def check_bank(system: System, index: int, swept: SweptBank) -> Iterator[tuple[C
 
 def _component(
     system: System, index: int, settings: Settings, lab: Lab, on_progress: Progress
-) -> tuple[LogVolume, SweptBank, Discretisation, int]:
-    """Return the log volume of a component, its bank, what lies between points, and θ swept now."""
+) -> tuple[LogVolume, SweptBank, Discretisation]:
+    """Return the log volume of a component, its bank, and what lies between points."""
     component, version = system.components[index], lab.ngspice_version
     chosen, n_simulated = settings, 0
     while True:
         swept = sweep_component(system, component, chosen, version, lab.pool, on_progress)
         n_simulated += swept.n_simulated
+        swept = replace(swept, n_simulated=n_simulated)
         event = event_of(system, index, swept.bank.bench)
         verdicts, between = judge_bank(event, swept, lab)
         volume = _volume(count_verdicts(verdicts), swept, settings.confidence)
         if _is_rare(volume, settings):
             volume, between = _split(climbing(event), settings, lab, on_progress)
-            return volume, swept, between, n_simulated
+            return volume, swept, between
         if not _too_wide(volume, settings):
-            return volume, swept, between, n_simulated
+            return volume, swept, between
         chosen = replace(settings, n_samples=_larger(volume, settings))
         if chosen.n_samples <= swept.n:
             words = shortfall(swept.n, settings.precision or PRECISION, settings.max_simulations)
-            return replace(volume, warnings=(words,)), swept, between, n_simulated
+            return replace(volume, warnings=(words,)), swept, between
 
 
 def _reweighted(
@@ -130,14 +131,14 @@ def _reweighted(
     settings: Settings,
     lab: Lab,
     on_progress: Progress,
-) -> tuple[LogVolume, SweptBank, Discretisation, int]:
+) -> tuple[LogVolume, SweptBank, Discretisation]:
     """Return what `_component` does, from the bank of its counterpart in another system."""
     component = system.components[index]
     drawn, version = counterpart(component, drawn_from), lab.ngspice_version
     swept = sweep_component(drawn_from, drawn, settings, version, lab.pool, on_progress)
     verdicts, between = judge_bank(event_of(system, index, swept.bank.bench), swept, lab)
     volume = reweigh(component, swept, verdicts, settings.confidence)
-    return volume, swept, between, swept.n_simulated
+    return volume, swept, between
 
 
 def _volume(counts: Counts, swept: SweptBank, confidence: float) -> LogVolume:
