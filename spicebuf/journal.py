@@ -4,6 +4,7 @@ An estimator that is a function of its seed asks the same questions again when i
 finds its answers here until it comes to where it stopped.
 """
 
+import logging
 import sqlite3
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +21,9 @@ from numpy.typing import NDArray
 
 from spicebuf.errors import BankError
 
+_LOG = logging.getLogger(__name__)
 _WAIT_FOR_OTHERS = 30.0
+_FORGETS = "answers are kept in memory, so what is interrupted starts anew"
 _DAMAGE = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile)
 
 
@@ -92,7 +95,9 @@ class Journal:
 
 
 def open_journal(path: Path) -> Journal:
-    """Open a journal; create it as needed. Where nobody can write, answers last as long as the process.
+    """Open a journal; create it as needed.
+
+    Where nobody can write, a warning is logged and answers last as long as the process.
 
     Raises
     ------
@@ -102,7 +107,8 @@ def open_journal(path: Path) -> Journal:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         table = _connect(path)
-    except (OSError, sqlite3.OperationalError):
+    except (OSError, sqlite3.OperationalError) as error:
+        _LOG.warning("%s: cannot be written (%s); %s", path, error, _FORGETS)
         table = _connect(Path(":memory:"))
     except sqlite3.DatabaseError as error:
         raise _complaint(path, error) from error

@@ -394,6 +394,14 @@ def test_a_profile_that_cannot_be(run: Run, options: list[str], words: str) -> N
     assert words in done.stderr
 
 
+def test_answers_that_nobody_can_keep_are_warned_of_once(run: Run) -> None:
+    options = ["--profile", "--max-simulations", "4000", "--banks", "/proc/none"]
+    done = run("entropy", EXAMPLES / "divider.toml", *options)
+    assert done.returncode == 0
+    (words,) = re.findall("^warning: (.*)$", done.stderr, re.MULTILINE)
+    assert words.startswith("/proc/none/divider.journal: cannot be written")
+
+
 def test_the_chain_counted_as_one_component(run: Run) -> None:
     done = run("entropy", EXAMPLES / "inverters.toml", "--end-to-end", "-n", "300", "--json")
     (part,) = json.loads(done.stdout)["components"]

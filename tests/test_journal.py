@@ -64,10 +64,13 @@ def test_a_file_that_is_no_journal_is_refused(tmp_path: Path) -> None:
         open_journal(path)
 
 
-def test_where_nobody_can_write_answers_last_as_long_as_the_process() -> None:
+def test_where_nobody_can_write_answers_last_as_long_as_the_process(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with open_journal(Path("/proc/nowhere/a.journal")) as journal:
         journal.keep(b"question", ANSWER)
         assert journal.recall(b"question") is not None
+    assert "/proc/nowhere/a.journal: cannot be written" in caplog.text
 
 
 def test_a_question_is_answered_once(tmp_path: Path) -> None:

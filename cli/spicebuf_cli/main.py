@@ -1,5 +1,6 @@
 """The command group, and the one place where an error becomes a message and an exit status."""
 
+import logging
 import os
 import sys
 
@@ -11,6 +12,7 @@ from spicebuf_cli.check import check
 from spicebuf_cli.doctor import doctor
 from spicebuf_cli.entropy import entropy
 from spicebuf_cli.netlists import netlists
+from spicebuf_cli.output import Warnings
 from spicebuf_cli.run import run
 from spicebuf_cli.sweep import sweep
 
@@ -33,6 +35,7 @@ for command in (run, sweep, check, entropy, netlists, doctor):
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
+    logging.getLogger("spicebuf").addHandler(Warnings(logging.WARNING))
     try:
         status = cli.main(args=arguments, prog_name="spicebuf", standalone_mode=False)
     except SpicebufError as error:

@@ -1,6 +1,7 @@
 """What commands print: results on stdout, all else on stderr."""
 
 import json
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -38,6 +39,14 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def note(message: str) -> None:
     """Print a line on stderr."""
     click.echo(message, err=True)
+
+
+class Warnings(logging.Handler):
+    """Prints what the library warns of on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one warning."""
+        note(f"warning: {record.getMessage()}")
 
 
 def volts(value: float | None) -> str:
