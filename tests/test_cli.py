@@ -385,6 +385,7 @@ def test_a_profile_is_printed_and_drawn(run: Run, tmp_path: Path) -> None:
         (["-o", "."], "is a folder"),
         (["--profile", "--method", "enumeration"], "enumeration"),
         (["--profile", "--precision", "0"], "precision"),
+        (["--profile", "-n", "20000"], "leave --samples out"),
     ],
 )
 def test_a_profile_that_cannot_be(run: Run, options: list[str], words: str) -> None:

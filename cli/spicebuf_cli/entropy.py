@@ -18,6 +18,7 @@ from spicebuf_cli.profiles import (
     figure_path,
     print_profiles,
     profile_options,
+    refuse_samples,
     require_profile,
 )
 from spicebuf_cli.volumes import print_volumes
@@ -65,6 +66,7 @@ def entropy(
     if profile:
         if drawn_from is not None:
             raise click.UsageError("--profile simulates θ of its own; leave --from out")
+        refuse_samples()
         answer = _profile(loaded, settings, unit, end_to_end=end_to_end, **of_profile)
         show = print_profiles
     else:

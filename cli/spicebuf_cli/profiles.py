@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from spicebuf_cli.output import interval, note, number, print_table, require_folder, writing
 
@@ -57,6 +58,12 @@ def require_profile(**given: object) -> None:
     for name, value in given.items():
         if value is not None:
             raise click.UsageError(f"--{name} needs --profile")
+
+
+def refuse_samples() -> None:
+    """Refuse ``--samples``, which a profile would not heed."""
+    if click.get_current_context().get_parameter_source("samples") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("--profile simulates up to its --precision; leave --samples out")
 
 
 def figure_path(figure: Path | None) -> Path:
