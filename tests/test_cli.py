@@ -134,7 +134,7 @@ def test_options_out_of_range_are_exit_status_2(run: Run, wrong: tuple[str, str]
 def test_run_prints_the_table_and_names_its_folder(run: Run, tmp_path: Path) -> None:
     done = run("run", EXAMPLES / "inverters.toml", "-n", "100")
     assert done.returncode == 0
-    assert "sum" in done.stdout
+    assert "\nsum " in done.stdout
     assert "runs/inverters-1" in done.stderr
     assert (tmp_path / "runs" / "inverters-1" / "results.json").exists()
     run("run", EXAMPLES / "inverters.toml", "-n", "100")
@@ -401,6 +401,19 @@ def test_answers_that_nobody_can_keep_are_warned_of_once(run: Run) -> None:
     assert done.returncode == 0
     (words,) = re.findall("^warning: (.*)$", done.stderr, re.MULTILINE)
     assert words.startswith("/proc/none/divider.journal: cannot be written")
+
+
+def test_one_component_has_no_sum_and_a_common_event_no_second_opinion(
+    run: Run, write: Write
+) -> None:
+    """Three of four dividers leave an eighth of their input: draws of the prior suffice."""
+    text = (EXAMPLES / "divider.toml").read_text()
+    system = write("s.toml", text.replace("[0, 1]", "[0, 0.4]").replace("[1.6, 3]", "[0.5, 5]"))
+    done = run("entropy", system, "-n", "64", "--method", "splitting")
+    assert "\ndivider " in done.stdout
+    assert "\nsum " not in done.stdout
+    assert "8 runs over 0 level(s)" in done.stdout
+    assert "importance sampling" not in done.stdout
 
 
 def test_the_chain_counted_as_one_component(run: Run) -> None:

@@ -12,7 +12,8 @@ def print_volumes(answer: dict[str, Any]) -> None:
     parts = answer["components"]
     counted = any(part["log_count"] is not None for part in parts)
     rows = [_row(part, _shares(part), counted=counted) for part in parts]
-    rows.append(_row({"name": "sum", **answer}, [""] * 3, counted=counted))
+    if len(parts) > 1:
+        rows.append(_row({"name": "sum", **answer}, [""] * 3, counted=counted))
     headings = ["component", "log volume", f"{answer['confidence']:.0%} interval"]
     headings += ["satisfied", "borderline", "unsimulated"]
     print_table([*headings, "log count"] if counted else headings, rows)
@@ -48,17 +49,19 @@ def _splitting(part: dict[str, Any]) -> str:
         return f"no runs; it rests on {found['n_prior_draws']} independent draws of the prior"
     words = f"{found['n_runs']} runs over {len(found['levels'])} level(s); "
     words += f"{found['n_clusters']} cluster(s) of survivors, "
-    words += f"{min(found['n_ancestors_by_run'])} or more ancestors a run; importance sampling "
+    words += f"{min(found['n_ancestors_by_run'])} or more ancestors a run"
+    # Where draws of the prior reach the event by themselves, nothing else is asked.
+    return f"{words}; importance sampling {_opinion(found)}" if found["levels"] else words
+
+
+def _opinion(found: dict[str, Any]) -> str:
     opinion = found["importance_sampling"]
     if opinion is None:
-        return words + "not done: the simulations allowed were spent"
+        return "not done: the simulations allowed were spent"
     if opinion["doubt"] is not None:
-        return words + f"fails its own checks: {opinion['doubt']}"
-    size = f"{opinion['effective_sample_size']:.0f}"
-    words += (
-        f"{number(opinion['log_volume'])} {interval(opinion['interval'])}, effective size {size}"
-    )
-    return words
+        return f"fails its own checks: {opinion['doubt']}"
+    limits, size = interval(opinion["interval"]), f"{opinion['effective_sample_size']:.0f}"
+    return f"{number(opinion['log_volume'])} {limits}, effective size {size}"
 
 
 def _weights(part: dict[str, Any], drawn_from: str) -> str:
