@@ -17,7 +17,7 @@ from spicebuf.search.relation import Bools, Floats, Places, Relation
 Bits = NDArray[np.uint8]
 
 _FACTOR = 1.05
-_BLOCK = 1 << 24
+_BLOCK = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,14 @@ class Compatibility:
     def degrees_of_takers(self, takers: Places, senders: Places) -> Floats:
         """Return the weight of the given senders that each of the given takers works with."""
         return _degrees(self.of_takers[takers], senders, self.sent)
+
+    def sums_over_takers(self, values: Floats) -> Floats:
+        """Return for each sender the sum of one value for each taker that it works with."""
+        return _sums(self.of_senders, values)
+
+    def sums_over_senders(self, values: Floats) -> Floats:
+        """Return for each taker the sum of one value for each sender that it works with."""
+        return _sums(self.of_takers, values)
 
 
 @dataclass(frozen=True)
@@ -135,10 +143,15 @@ def _degrees(bits: Bits, chosen: Places, weight: Floats) -> Floats:
     if (weight == weight[0]).all():
         common = bits & np.packbits(is_chosen)
         return np.asarray(weight[0] * np.bitwise_count(common).sum(axis=1, dtype=np.int64))
-    kept = np.where(is_chosen, weight, 0.0)
-    rows = max(1, _BLOCK // len(weight))
+    return _sums(bits, np.where(is_chosen, weight, 0.0))
+
+
+def _sums(bits: Bits, values: Floats) -> Floats:
+    """Return the sum of the values of each row's partners."""
+    rows = max(1, _BLOCK // len(values))
     parts = [
-        np.unpackbits(bits[first : first + rows], axis=1, count=len(weight)) @ kept
+        np.unpackbits(bits[first : first + rows], axis=1, count=len(values)).astype(np.float64)
+        @ values
         for first in range(0, len(bits), rows)
     ]
     return np.concatenate(parts) if parts else np.zeros(0)

@@ -12,12 +12,10 @@ from spicebuf.search.closure import Found
 from spicebuf.search.cores import compatibility, cores
 from spicebuf.search.relation import Floats, Images, Preimages, Relation, Sets, relate
 from spicebuf.search.shapes import Shape, can_send, can_take, root, shapes_of
+from spicebuf.search.solutions import MAX_PAIRS
 
 MAX_CELLS = 10_000_000
 """Cells after which a search stops unless another number is given."""
-
-MAX_PAIRS = 400_000_000
-"""Pairs of θ up to which every one is compared; beyond, bounds are from the voltages alone."""
 
 # Cells that are looked at for a first good API, before anything is proven.
 _FIRST_CELLS = 300

@@ -1,7 +1,9 @@
 """Banks × APIs → log volumes; where they are too small for a bank, rare events."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from spicebuf.check import Checks
 from spicebuf.entropy import (
@@ -98,6 +100,15 @@ def check_bank(system: System, index: int, swept: SweptBank) -> Iterator[tuple[C
     event = event_of(system, index, swept.bank.bench)
     for curves in swept.bank.read(swept.n):
         yield curves, check_grid(event, curves)
+
+
+def grid_volume(system: System, banks: Sequence[SweptBank], confidence: float) -> LogVolume:
+    """Count the log volume of a chain in banks by the points of their curves alone."""
+    volumes = []
+    for k, swept in enumerate(banks):
+        verdicts = np.concatenate([checks.verdict for _, checks in check_bank(system, k, swept)])
+        volumes.append(_volume(count_verdicts(verdicts), swept, confidence))
+    return total(volumes)
 
 
 def _component(
