@@ -14,6 +14,7 @@ from spicebuf_cli.entropy import entropy
 from spicebuf_cli.netlists import netlists
 from spicebuf_cli.output import Warnings
 from spicebuf_cli.run import run
+from spicebuf_cli.search import search
 from spicebuf_cli.sweep import sweep
 
 _INTERRUPTED = 130
@@ -29,7 +30,7 @@ def cli() -> None:
     """
 
 
-for command in (run, sweep, check, entropy, netlists, doctor):
+for command in (run, sweep, check, entropy, search, netlists, doctor):
     cli.add_command(command)
 
 

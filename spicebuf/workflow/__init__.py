@@ -8,6 +8,8 @@ from spicebuf.workflow.discretisation import Basis, Discretisation
 from spicebuf.workflow.entropies import SystemEntropy, check_bank, entropy_system
 from spicebuf.workflow.profiles import LOSSES, Ladder, SystemProfile, profile_system
 from spicebuf.workflow.run import Run, run_system
+from spicebuf.workflow.search_answers import search_answer
+from spicebuf.workflow.searches import SystemSearch, Wanted, search_system
 from spicebuf.workflow.settings import METHODS, Progress, Settings
 
 __all__ = [
@@ -24,7 +26,9 @@ __all__ = [
     "SystemCheck",
     "SystemEntropy",
     "SystemProfile",
+    "SystemSearch",
     "Unsimulated",
+    "Wanted",
     "check_answer",
     "check_bank",
     "check_system",
@@ -34,6 +38,8 @@ __all__ = [
     "profile_answer",
     "profile_system",
     "run_system",
+    "search_answer",
+    "search_system",
     "sweep_answer",
     "sweep_system",
     "words_for_unsimulated",

@@ -46,7 +46,7 @@ def entropy_answer(
     components = [
         {
             "name": component.name,
-            **_log_volume(part, unit),
+            **log_volume_answer(part, unit),
             **_counts(part),
             "effective_sample_size": part.effective,
             "splitting": _splitting(part, unit),
@@ -62,7 +62,7 @@ def entropy_answer(
         "system": system.path.name,
         "drawn_from": None if result.drawn_from is None else result.drawn_from.path.name,
         "units": {"log_volume": unit, "log_count": unit},
-        **_log_volume(result.total, unit),
+        **log_volume_answer(result.total, unit),
         "n_simulated": result.n_simulated,
         "components": components,
         "unsimulated": {
@@ -170,7 +170,8 @@ def _unsimulated(item: Unsimulated) -> dict[str, Any]:
     return {"index": item.index, "reason": item.reason, "theta": dict(item.theta)}
 
 
-def _log_volume(volume: LogVolume, unit: str) -> dict[str, Any]:
+def log_volume_answer(volume: LogVolume, unit: str) -> dict[str, Any]:
+    """Answer about one log volume, in `unit`."""
     scale = UNITS[unit]
     low, high = volume.interval
     return {

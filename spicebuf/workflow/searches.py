@@ -100,9 +100,10 @@ class Ranked:
 
     Attributes
     ----------
-    api : Api
+    apis : tuple of Api
+        Those that were searched for.
     kind : str
-        Order of its logical values along the voltage axis.
+        Order of their logical values along the voltage axis.
     in_sample : float
         Log volume on the banks of the search [nat].
     held_out : LogVolume
@@ -111,7 +112,7 @@ class Ranked:
         How much better an API of its kind might be [nat].
     """
 
-    api: Api
+    apis: tuple[Api, ...]
     kind: str
     in_sample: float
     held_out: LogVolume
@@ -190,7 +191,8 @@ def search_system(
     second = sweep_system(system, _second(settings), on_progress)
     held_out = _HeldOut(system, place, second, settings.confidence, wanted)
     top = tuple(held_out.ranked(each, safe, found.gap) for each in found.best)
-    chosen = _with_api(system, place, top[0].api)
+    (api,) = top[0].apis
+    chosen = _with_api(system, place, api)
     is_given = bool(system.apis[place].sets)
     return SystemSearch(
         system=chosen,
@@ -202,7 +204,7 @@ def search_system(
         if solutions.spectral_limit is None
         else safe.log_volume(solutions.spectral_limit),
         solutions=solutions,
-        share_of_solutions=held_out.share(top[0].api),
+        share_of_solutions=held_out.share(api),
         n_cells=found.n_cells,
         top=top,
         runners_up=tuple(_runners_up(safe, found, held_out, wanted, on_progress)),
@@ -309,7 +311,7 @@ class _HeldOut:
         name = self.system.apis[self.place].name
         api = api_of(name, sets, self.system.logical_values)
         return Ranked(
-            api=api,
+            apis=(api,),
             kind=name_of(candidate.shape),
             in_sample=pair.log_volume(candidate.product),
             held_out=grid_volume(

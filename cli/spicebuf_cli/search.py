@@ -1,0 +1,150 @@
+"""`spicebuf search`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spicebuf_cli import options
+from spicebuf_cli.output import (
+    interval,
+    number,
+    print_json,
+    print_sweep_summary,
+    print_table,
+    progress_bar,
+    require_folder,
+    write_answer,
+)
+
+if TYPE_CHECKING:
+    from spicebuf.workflow import Settings
+
+
+@click.command(short_help="The APIs of greatest log volume, with a proof.")
+@options.system_argument
+@options.settings_options
+@options.json_option
+@options.confidence_option
+@options.max_simulations_option
+@options.max_gain_option
+@options.precision_option
+@options.banks_option()
+@click.option(
+    "-k",
+    "--max-intervals",
+    type=int,
+    default=2,
+    show_default=True,
+    help="Intervals that a logical value may have.",
+)
+@click.option("--grid", type=float, help="Steps of the edges [V]. [default: any voltage]")
+@click.option("--top", type=int, default=1, show_default=True, help="How many APIs to list.")
+@click.option(
+    "--max-seconds",
+    type=float,
+    default=60.0,
+    show_default=True,
+    help="After which a search stops without a proof, and says how far it got.",
+)
+@options.bits_option
+@options.out_option("Also write the JSON answer to this file.")
+def search(
+    system: Path,
+    settings: "Settings",
+    max_intervals: int,
+    grid: float | None,
+    top: int,
+    max_seconds: float,
+    bits: bool,
+    as_json: bool,
+    out: Path | None,
+) -> None:
+    """Find the APIs inside SYSTEM that the most θ satisfy: those marked free, or else all inner ones.
+
+    They are found on one pair of banks and measured on another, which had no part in the choice.
+    """
+    from spicebuf.system import load_system  # noqa: PLC0415 (start-up time)
+    from spicebuf.workflow import Wanted, search_answer, search_system  # noqa: PLC0415
+
+    require_folder("--out", out)
+    wanted = Wanted(max_intervals, grid, top, max_seconds)
+    loaded = load_system(system)
+    with progress_bar() as progress:
+        result = search_system(loaded, settings, wanted, progress)
+    answer = search_answer(loaded, result, settings.seed, "bit" if bits else "nat")
+    write_answer(out, answer)
+    if as_json:
+        print_json(answer)
+        return
+    print_sweep_summary(result.banks)
+    print_sweep_summary(result.entropy.banks)
+    _print(answer)
+
+
+def _print(answer: dict[str, Any]) -> None:
+    for api in answer["apis"]:
+        if api["name"] in answer["searched"]:
+            _print_api(api, answer["kind"])
+    print_table(
+        ["", "log volume", f"{answer['confidence']:.0%} interval", "in sample", "gap", "sets"],
+        [_row("best", answer, answer["searched"]), *_others(answer)],
+    )
+    _print_proof(answer)
+    for words in answer["warnings"]:
+        click.echo(f"warning: {words}")
+
+
+def _print_api(api: dict[str, Any], kind: str) -> None:
+    click.echo(f"[[apis]]  # {kind}")
+    click.echo(f'name = "{api["name"]}"')
+    for logic, sets in api["sets"].items():
+        click.echo(f'{logic} = "{sets}"')
+
+
+def _others(answer: dict[str, Any]) -> list[list[str]]:
+    names = answer["searched"]
+    rows = [_row(f"number {k}", each, names) for k, each in enumerate(answer["top"][1:], start=2)]
+    rows += [_row(f"best {each['kind']}", each, names) for each in answer["runners_up"]]
+    if answer["given"] is not None:
+        rows.append(_row("given", answer["given"], names))
+    return rows
+
+
+def _row(what: str, part: dict[str, Any], names: list[str]) -> list[str]:
+    gap = part.get("gap")
+    return [
+        what,
+        number(part["log_volume"]),
+        interval(part["interval"]),
+        number(part["log_volume_in_sample"]),
+        "" if gap is None else f"{gap:.3g}",
+        "; ".join(
+            f"{logic}: {sets}"
+            for api in part["apis"]
+            if api["name"] in names
+            for logic, sets in api["sets"].items()
+        ),
+    ]
+
+
+def _print_proof(answer: dict[str, Any]) -> None:
+    unit = answer["units"]["log_volume"]
+    click.echo(
+        f"log volumes in {unit}, on second banks (seed {answer['seed_of_second_banks']}); in sample: on "
+        f"those of the search (seed {answer['seed']}), where what is best looks too good"
+    )
+    bound = number(answer["upper_bound"])
+    if answer["gap"] == 0.0:
+        click.echo(f"proven: no API exceeds {bound} in sample ({answer['n_cells']} cells)")
+    else:
+        click.echo(f"not proven: no API exceeds {bound} in sample ({answer['n_cells']} cells)")
+    click.echo(f"what the points leave open could make it {number(answer['optimistic_bound'])}")
+    if answer["spectral_bound"] is not None:
+        click.echo(f"spectral bound: {number(answer['spectral_bound'])}")
+    share = answer["share_of_solutions"]
+    if share is not None:
+        click.echo(
+            f"it admits {share:.1%} of what works end to end; {answer['n_solutions']} of "
+            f"{answer['n_pairs']} pairs of θ do in the banks of the search"
+        )
