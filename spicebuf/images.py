@@ -81,6 +81,21 @@ class Transfer:
         )
         return Preimages(low, high, self._weights)
 
+    def distance(self, sets: Sets) -> Floats:
+        """Return how far outputs are from `sets` [V], shape (n_logical, n, n_points); NaN if untrusted.
+
+        Of several branches the farthest counts.
+        """
+        found = []
+        for each in sets:
+            intervals = VoltageSet(each).binding_edges(self.vdd)
+            outside = [
+                np.maximum(0.0, np.maximum(low - self.curves.vout, self.curves.vout - high))
+                for low, high in intervals
+            ]
+            found.append(np.min(outside, axis=0).max(axis=1))
+        return np.array(found, dtype=np.float64)
+
     @property
     def _weights(self) -> Floats:
         if self.reading is Reading.OPTIMISTIC:

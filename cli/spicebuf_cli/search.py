@@ -139,7 +139,9 @@ def _print_proof(answer: dict[str, Any]) -> None:
         click.echo(f"proven: no API exceeds {bound} in sample ({answer['n_cells']} cells)")
     else:
         click.echo(f"not proven: no API exceeds {bound} in sample ({answer['n_cells']} cells)")
-    click.echo(f"what the points leave open could make it {number(answer['optimistic_bound'])}")
+    if answer["optimistic_bound"] is not None:
+        bound = number(answer["optimistic_bound"])
+        click.echo(f"what the points leave open could make that {bound}")
     if answer["spectral_bound"] is not None:
         click.echo(f"spectral bound: {number(answer['spectral_bound'])}")
     share = answer["share_of_solutions"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from spicebuf.entropy.events import Judge, Meter
+from spicebuf.entropy.events import Floats, Judge, Meter
 from spicebuf.entropy.importance import SecondOpinion
 from spicebuf.entropy.kernels import Particles
 from spicebuf.entropy.pilot import FLOOR
@@ -57,6 +57,9 @@ class Splitting:
         Importance sampling's; about the event of the first judge alone.
     look : SecondLook or None
         The stricter judge's.
+    survivors : tuple of array of float, shape (n_r, d)
+        Points of every run that satisfy the first judge: draws of the prior given the event, but those
+        of one run depend on one another.
     """
 
     prior: Counts
@@ -67,6 +70,7 @@ class Splitting:
     clusters: tuple[int, ...]
     opinion: SecondOpinion | None
     look: SecondLook | None
+    survivors: tuple[Floats, ...]
 
 
 def estimate(
@@ -161,6 +165,7 @@ class _Estimate:
                 clusters=tuple(clusters.n_by_run.tolist()),
                 opinion=ascent.opinion,
                 look=look,
+                survivors=runs.survivors,
             ),
             warnings=(*missed, *lost_near(runs), *doubts(runs.ancestors, clusters)),
         )
@@ -220,7 +225,7 @@ class _Estimate:
         self, prior: Counts, levels: tuple[float, ...], warnings: tuple[str, ...]
     ) -> LogVolume:
         """Return what independent draws of the prior tell, where the runs tell nothing."""
-        details = Splitting(prior, levels, (), (), 0, (), None, None)
+        details = Splitting(prior, levels, (), (), 0, (), None, None, ())
         volume = from_sample(prior, self.effort.confidence, self.seed[0])
         return replace(
             volume,

@@ -3,11 +3,13 @@
 from spicebuf.search.edges import simplified
 from spicebuf.search.links import Link
 from spicebuf.search.optimum import Candidate, Optimum, search
-from spicebuf.search.relation import Images, Preimages, Sets, on_grid
+from spicebuf.search.partners import narrowest, overhang, widest
+from spicebuf.search.relation import Bools, Images, Preimages, Sets, on_grid
 from spicebuf.search.shapes import Shape, name_of, shapes_of
 from spicebuf.search.solutions import Solutions, count_solutions
 
 __all__ = [
+    "Bools",
     "Candidate",
     "Images",
     "Link",
@@ -18,8 +20,11 @@ __all__ = [
     "Solutions",
     "count_solutions",
     "name_of",
+    "narrowest",
     "on_grid",
+    "overhang",
     "search",
     "shapes_of",
     "simplified",
+    "widest",
 ]

@@ -77,6 +77,11 @@ class Preimages:
         """Return the preimages of some θ."""
         return Preimages(self.low[:, :, places], self.high[:, :, places], self.weight[places])
 
+    @property
+    def somewhere(self) -> Bools:
+        """Whose preimages of all logical values hold something, shape (n,)."""
+        return np.asarray((self.low <= self.high).any(axis=1).all(axis=0))
+
     def hold(self, sets: Sets) -> Bools:
         """Return whose preimages contain `sets`, shape (n,)."""
         hold = np.ones(len(self.weight), dtype=np.bool_)
@@ -183,7 +188,7 @@ def relate(images: Images, preimages: Preimages) -> Relation:
             f"{preimages.low.shape[0]}; they must be of the same"
         )
     senders = np.flatnonzero(_can_send(images) & (images.weight > 0.0))
-    takers = np.flatnonzero(_can_take(preimages) & (preimages.weight > 0.0))
+    takers = np.flatnonzero(preimages.somewhere & (preimages.weight > 0.0))
     low, high = images.low[:, :, senders], images.high[:, :, senders]
     axis = np.unique(np.concatenate([low.ravel(), high.ravel()]))
     axis = axis[np.isfinite(axis)]
@@ -213,8 +218,3 @@ def _can_send(images: Images) -> Bools:
                 apart = (images.low[b] > high) | (images.high[b] < low) | (low > high)
                 can &= apart.all(axis=0)
     return can
-
-
-def _can_take(preimages: Preimages) -> Bools:
-    """Return whose preimages of all logical values hold something."""
-    return np.asarray((preimages.low <= preimages.high).any(axis=1).all(axis=0))

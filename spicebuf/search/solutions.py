@@ -25,6 +25,8 @@ class Solutions:
         Sum of the products of their weights; without weights, their number.
     n_senders, n_takers : int
         θ of the first and of the second component that were compared.
+    n_useful_senders, n_useful_takers : int
+        Of these, those that work with any of the other.
     spectral_limit : float or None
         No API admits weights of a greater product; None if not all θ were compared.
     """
@@ -32,6 +34,8 @@ class Solutions:
     weight: float
     n_senders: int
     n_takers: int
+    n_useful_senders: int
+    n_useful_takers: int
     spectral_limit: float | None
 
 
@@ -49,10 +53,18 @@ def count_solutions(images: Images, preimages: Preimages) -> Solutions:
         images, preimages = images[np.arange(n1)], preimages[np.arange(n2)]
     relation = relate(images, preimages)
     if not len(relation.sent) or not len(relation.taken):
-        return Solutions(0.0, n1, n2, 0.0 if all_of_them else None)
+        return Solutions(0.0, n1, n2, 0, 0, 0.0 if all_of_them else None)
     matrix = compatibility(relation)
-    weight = float(matrix.sent @ matrix.sums_over_takers(matrix.taken))
-    return Solutions(weight, n1, n2, _spectral_limit(matrix) if all_of_them else None)
+    of_senders = matrix.sums_over_takers(matrix.taken)
+    of_takers = matrix.sums_over_senders(matrix.sent)
+    return Solutions(
+        weight=float(matrix.sent @ of_senders),
+        n_senders=n1,
+        n_takers=n2,
+        n_useful_senders=int(np.count_nonzero(of_senders)),
+        n_useful_takers=int(np.count_nonzero(of_takers)),
+        spectral_limit=_spectral_limit(matrix) if all_of_them else None,
+    )
 
 
 def _spectral_limit(matrix: Compatibility) -> float:

@@ -151,7 +151,7 @@ def judge_of(event: Event, lab: Lab) -> Judge:
         curves = sweep(event.bench, theta, lab.pool)
         return {"score": score_grid(event, curves), "verdict": check_grid(event, curves).verdict}
 
-    return _judging(keeping("judge", event, lab, answer))
+    return judging(keeping("judge", event, lab, answer))
 
 
 def strict_of(event: Event, lab: Lab) -> Judge | None:
@@ -167,7 +167,7 @@ def strict_of(event: Event, lab: Lab) -> Judge | None:
         checks = _refined(event, theta, curves, check_grid(event, curves), lab)
         return {"score": np.nan_to_num(checks.margin, nan=-np.inf), "verdict": checks.verdict}
 
-    return _judging(keeping("strict", event, lab, answer))
+    return judging(keeping("strict", event, lab, answer))
 
 
 def keeping(
@@ -197,7 +197,9 @@ def _exactly(theta: Floats) -> bytes:
     return repr(theta.shape).encode() + theta.tobytes()
 
 
-def _judging(ask: Callable[[Floats], Answer]) -> Judge:
+def judging(ask: Callable[[Floats], Answer]) -> Judge:
+    """Return the judge that answers with scores and verdicts as `ask` does."""
+
     def judge(z: Floats) -> Judged:
         found = ask(z)
         verdict = found["verdict"]

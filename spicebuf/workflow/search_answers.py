@@ -29,12 +29,15 @@ def search_answer(
         "log_volume_in_sample": finite(result.best.in_sample / scale),
         "upper_bound": finite(result.upper_bound / scale),
         "gap": finite(result.best.gap / scale),
-        "optimistic_bound": finite(result.optimistic_bound / scale),
+        "optimistic_bound": _scaled(result.optimistic_bound, scale),
         "spectral_bound": _scaled(result.spectral_bound, scale),
         "share_of_solutions": _scaled(result.share_of_solutions, 1.0),
         "n_solutions": round(result.solutions.weight),
         "n_pairs": result.solutions.n_senders * result.solutions.n_takers,
         "n_cells": result.n_cells,
+        "drawn_from": None
+        if result.events is None
+        else [log_volume_answer(event, unit) for event in result.events],
         "components": entropy["components"],
         "top": [_ranked(each, unit) for each in result.top],
         "runners_up": [_ranked(each, unit) for each in result.runners_up],

@@ -5,34 +5,29 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from spicebuf.api import Api
-from spicebuf.entropy import LogVolume, clopper_pearson, log_of
+from spicebuf.entropy import LogVolume
 from spicebuf.errors import InputError
-from spicebuf.images import Reading, api_of, sets_of
+from spicebuf.images import Reading, api_of
 from spicebuf.search import (
     Candidate,
-    Images,
     Optimum,
-    Preimages,
-    Sets,
     Shape,
     Solutions,
     count_solutions,
     name_of,
-    on_grid,
     search,
     shapes_of,
     simplified,
 )
 from spicebuf.system import System
-from spicebuf.workflow.banks import SweptBank, sweep_system
+from spicebuf.workflow.banks import SweptBank, require_sources, sweep_system
 from spicebuf.workflow.entropies import SystemEntropy, entropy_system, grid_volume
-from spicebuf.workflow.readings import even_link
 from spicebuf.workflow.settings import Progress, Settings, require_between, silent
+from spicebuf.workflow.sides import Pair, is_rare, plain_pair, relaxed_pair, sets_at
 
 SECOND = 1_000_000
 """What the seed of the second banks is above that of the first."""
 
-_ONE_SIDED = 0.05
 _RUNNER_UP_SECONDS = 5.0
 _MOST_RUNNERS_UP = 12
 
@@ -66,32 +61,6 @@ class Wanted:
             raise InputError(f"max-seconds = {self.max_seconds:g} must be above 0")
         if self.grid is not None and not self.grid > 0.0:
             raise InputError(f"grid = {self.grid:g} must be a step above 0 V, e.g. 0.05")
-
-
-@dataclass(frozen=True)
-class Pair:
-    """The θ of the two components on either side of a free API.
-
-    Attributes
-    ----------
-    images, preimages : Images, Preimages
-    log_scale : float
-        Log of the probability that one admitted θ of each stands for.
-    """
-
-    images: Images
-    preimages: Preimages
-    log_scale: float
-
-    def log_volume(self, product: float) -> float:
-        """Return the log volume of an API that admits weights of this product."""
-        return log_of(product) + self.log_scale
-
-    def admit(self, sets: Sets) -> float:
-        """Return the log volume of an API."""
-        sent = self.images.weight[self.images.held_by(sets)].sum()
-        taken = self.preimages.weight[self.preimages.hold(sets)].sum()
-        return self.log_volume(float(sent * taken))
 
 
 @dataclass(frozen=True)
@@ -132,14 +101,19 @@ class SystemSearch:
         Of this system, on the second banks.
     upper_bound : float
         No API has a greater log volume on the banks of the search [nat].
-    optimistic_bound : float
-        The same, with all that the points of the curves leave open in favour of the APIs.
+    optimistic_bound : float or None
+        The same, with all that the points of the curves leave open in favour of the APIs; None where θ
+        were drawn by splitting.
     spectral_bound : float or None
         Another such bound, from all pairs of θ at once; None where there were too many to compare.
     solutions : Solutions
         Pairs of θ of the first banks that work end to end.
-    share_of_solutions : float
-        Of those of the second banks, the share that the API admits.
+    events : (LogVolume, LogVolume) or None
+        Where the θ of the search were drawn by splitting, the events that those of the component before
+        the API and of the one after it come from.
+    share_of_solutions : float or None
+        Of those of the second banks, the share that the API admits; of the search's own θ where these
+        were drawn by splitting; None where nothing of the second banks works.
     n_cells : int
         Cells that were looked at for the proof.
     top : tuple of Ranked
@@ -158,10 +132,11 @@ class SystemSearch:
     best: Ranked
     entropy: SystemEntropy
     upper_bound: float
-    optimistic_bound: float
+    optimistic_bound: float | None
     spectral_bound: float | None
     solutions: Solutions
-    share_of_solutions: float
+    events: tuple[LogVolume, LogVolume] | None
+    share_of_solutions: float | None
     n_cells: int
     top: tuple[Ranked, ...]
     runners_up: tuple[Ranked, ...]
@@ -175,41 +150,40 @@ def search_system(
 ) -> SystemSearch:
     """Find the API between two components that most θ admit.
 
-    The search sees the points of one pair of banks. What it finds is estimated on another pair, which had
-    no part in the choice, and there for all voltages (see `entropy_system`).
+    The search sees the points of one pair of banks. What it finds is estimated on another pair, which
+    had no part in the choice, and there for all voltages (see `entropy_system`). Where too few θ work,
+    the search sees θ that were drawn by splitting from events of known volume.
 
     Raises as `sweep_system` does, and InputError if an outer API is free, there is nothing to search, or
-    no θ of the banks work end to end.
+    no θ are found that work end to end.
     """
     (place,) = free_places(system)
+    require_sources(system, settings)
     banks = sweep_system(system, settings, on_progress)
-    safe, optimistic = (_pair(system, place, banks, each, wanted) for each in Reading)
-    solutions = count_solutions(safe.images, safe.preimages)
-    if not solutions.weight:
-        raise InputError(_no_solution(system, banks))
-    found = _search(safe, wanted, on_progress, n_best=wanted.n_best)
-    second = sweep_system(system, _second(settings), on_progress)
-    held_out = _HeldOut(system, place, second, settings.confidence, wanted)
-    top = tuple(held_out.ranked(each, safe, found.gap) for each in found.best)
-    (api,) = top[0].apis
-    chosen = _with_api(system, place, api)
-    is_given = bool(system.apis[place].sets)
+    pair, solutions, events = _sides(system, place, banks, settings, wanted, on_progress)
+    found = _search(pair, wanted, on_progress, n_best=wanted.n_best)
+    second = _Second(system, place, settings, wanted, on_progress, is_rare=events is not None)
+    top = tuple(second.ranked(each, pair, found.gap) for each in found.best)
+    best, given = top[0], bool(system.apis[place].sets)
     return SystemSearch(
-        system=chosen,
-        best=top[0],
-        entropy=entropy_system(chosen, _second(settings), on_progress),
-        upper_bound=safe.log_volume(found.limit),
-        optimistic_bound=optimistic.log_volume(_search(optimistic, wanted, on_progress).limit),
+        system=second.with_apis(best.apis),
+        best=best,
+        entropy=second.entropy(best.apis),
+        upper_bound=pair.log_volume(found.limit),
+        optimistic_bound=None if events else _optimistic(system, place, banks, wanted, on_progress),
         spectral_bound=None
         if solutions.spectral_limit is None
-        else safe.log_volume(solutions.spectral_limit),
+        else pair.log_volume(solutions.spectral_limit),
         solutions=solutions,
-        share_of_solutions=held_out.share(api),
+        events=events,
+        share_of_solutions=second.share(best.apis)
+        if events is None
+        else found.best[0].product / solutions.weight,
         n_cells=found.n_cells,
         top=top,
-        runners_up=tuple(_runners_up(safe, found, held_out, wanted, on_progress)),
-        given=entropy_system(system, _second(settings), on_progress) if is_given else None,
-        given_in_sample=safe.admit(_sets(system, place)) if is_given else None,
+        runners_up=() if events else tuple(_runners_up(pair, found, second, wanted, on_progress)),
+        given=second.entropy(()) if given else None,
+        given_in_sample=pair.admit(sets_at(system, place)) if given else None,
         banks=banks,
     )
 
@@ -236,29 +210,39 @@ def free_places(system: System) -> tuple[int, ...]:
     return tuple(place for place in inner if system.apis[place].free) or tuple(inner)
 
 
-def _second(settings: Settings) -> Settings:
-    return replace(settings, seed=settings.seed + SECOND)
+def _sides(
+    system: System,
+    place: int,
+    banks: tuple[SweptBank, ...],
+    settings: Settings,
+    wanted: Wanted,
+    on_progress: Progress,
+) -> tuple[Pair, Solutions, tuple[LogVolume, LogVolume] | None]:
+    """Return what is searched in: the banks, or where almost nothing works, θ drawn for it."""
+    pair = plain_pair(system, place, banks, Reading.SAFE, wanted.grid)
+    solutions = count_solutions(pair.images, pair.preimages)
+    if is_rare(solutions, banks):
+        pair, events = relaxed_pair(system, place, settings, wanted.grid, on_progress)
+        return pair, count_solutions(pair.images, pair.preimages), events
+    if not solutions.weight:
+        raise InputError(
+            f"{system.path.name}: of the {solutions.n_senders} by {solutions.n_takers} θ of the "
+            f"components' finite priors no two work from {system.apis[0].name!r} to "
+            f"{system.apis[-1].name!r}: there is nothing to search for; widen the sets of the last, or "
+            "give other grids"
+        )
+    return pair, solutions, None
 
 
-def _with_api(system: System, place: int, api: Api) -> System:
-    apis = (*system.apis[:place], api, *system.apis[place + 1 :])
-    return replace(system, apis=apis)
-
-
-def _pair(
-    system: System, place: int, banks: Sequence[SweptBank], reading: Reading, wanted: Wanted
-) -> Pair:
-    """Return the two sides of the API at a place; the other components are counted by their own."""
-    before, after = banks[place - 1], banks[place]
-    images = even_link(before, reading).images(_sets(system, place - 1))
-    preimages = even_link(after, reading).preimages(_sets(system, place + 1))
-    if wanted.grid is not None and reading is Reading.SAFE:
-        images, preimages = on_grid(images, preimages, wanted.grid)
-    return Pair(images, preimages, -math.log(before.n) - math.log(after.n))
-
-
-def _sets(system: System, place: int) -> Sets:
-    return sets_of(system.apis[place], system.logical_values)
+def _optimistic(
+    system: System,
+    place: int,
+    banks: tuple[SweptBank, ...],
+    wanted: Wanted,
+    on_progress: Progress,
+) -> float:
+    pair = plain_pair(system, place, banks, Reading.OPTIMISTIC, None)
+    return pair.log_volume(_search(pair, wanted, on_progress).limit)
 
 
 def _search(
@@ -282,7 +266,7 @@ def _search(
 
 
 def _runners_up(
-    pair: Pair, found: Optimum, held_out: "_HeldOut", wanted: Wanted, on_progress: Progress
+    pair: Pair, found: Optimum, second: "_Second", wanted: Wanted, on_progress: Progress
 ) -> Iterator[Ranked]:
     """Yield the best APIs of kinds other than that of the best, best first."""
     shapes = shapes_of(len(pair.images.low), wanted.max_intervals)
@@ -291,54 +275,58 @@ def _runners_up(
     some = [optimum for optimum in optima if optimum.best]
     for optimum in sorted(some, key=lambda each: -each.best[0].product):
         for candidate in optimum.best:
-            yield held_out.ranked(candidate, pair, optimum.gap)
+            yield second.ranked(candidate, pair, optimum.gap)
 
 
-@dataclass(frozen=True)
-class _HeldOut:
+class _Second:
     """The second banks, which had no part in the choice."""
 
-    system: System
-    place: int
-    banks: tuple[SweptBank, ...]
-    confidence: float
-    wanted: Wanted
+    def __init__(
+        self,
+        system: System,
+        place: int,
+        settings: Settings,
+        wanted: Wanted,
+        on_progress: Progress,
+        *,
+        is_rare: bool,
+    ) -> None:
+        self._system, self._place, self._wanted = system, place, wanted
+        self._settings = replace(settings, seed=settings.seed + SECOND)
+        self._on_progress = on_progress
+        self._banks = None if is_rare else sweep_system(system, self._settings, on_progress)
+
+    def with_apis(self, apis: Sequence[Api]) -> System:
+        """Return the system with some of its APIs replaced by those of their names."""
+        new = {api.name: api for api in apis}
+        return replace(
+            self._system, apis=tuple(new.get(api.name, api) for api in self._system.apis)
+        )
+
+    def entropy(self, apis: Sequence[Api]) -> SystemEntropy:
+        """Return the log volumes with some APIs, for all voltages."""
+        return entropy_system(self.with_apis(apis), self._settings, self._on_progress)
 
     def ranked(self, candidate: Candidate, pair: Pair, gap: float) -> Ranked:
         """Return an API with its log volumes; its edges have few digits, or lie on the grid."""
-        on_a_grid = self.wanted.grid is not None
+        on_a_grid = self._wanted.grid is not None
         sets = candidate.tight if on_a_grid else simplified(candidate.tight, candidate.wide)
-        name = self.system.apis[self.place].name
-        api = api_of(name, sets, self.system.logical_values)
-        return Ranked(
-            apis=(api,),
-            kind=name_of(candidate.shape),
-            in_sample=pair.log_volume(candidate.product),
-            held_out=grid_volume(
-                _with_api(self.system, self.place, api), self.banks, self.confidence
-            ),
-            gap=gap,
-        )
+        api = api_of(self._system.apis[self._place].name, sets, self._system.logical_values)
+        kind, in_sample = name_of(candidate.shape), pair.log_volume(candidate.product)
+        return Ranked((api,), kind, in_sample, self._held_out(api), gap)
 
-    def share(self, api: Api) -> float:
-        """Return the share that an API admits of the pairs that work end to end; NaN without any."""
-        pair = _pair(self.system, self.place, self.banks, Reading.SAFE, Wanted())
+    def _held_out(self, api: Api) -> LogVolume:
+        if self._banks is None:
+            return self.entropy([api]).total
+        return grid_volume(self.with_apis([api]), self._banks, self._settings.confidence)
+
+    def share(self, apis: Sequence[Api]) -> float | None:
+        """Return the share that an API admits of the pairs that work end to end; None without any."""
+        assert self._banks is not None  # noqa: S101 (only asked where there are banks)
+        pair = plain_pair(self._system, self._place, self._banks, Reading.SAFE, None)
         solutions = count_solutions(pair.images, pair.preimages)
         if not solutions.weight:
-            return math.nan
+            return None
+        admitted = pair.admit(sets_at(self.with_apis(apis), self._place))
         pairs = solutions.n_senders * solutions.n_takers
-        admitted = pair.admit(sets_of(api, self.system.logical_values))
         return math.exp(admitted - math.log(solutions.weight / pairs))
-
-
-def _no_solution(system: System, banks: Sequence[SweptBank]) -> str:
-    """Say that nothing works end to end, how rare that may be, and what to do."""
-    n = min(swept.n for swept in banks)
-    _, most = clopper_pearson(0, n, _ONE_SIDED)
-    first, last = system.apis[0].name, system.apis[-1].name
-    return (
-        f"{system.path.name}: none of {n} independent draws of all components, nor any other combination "
-        f"of their θ, works from {first!r} to {last!r}: at most {most:.2g} of the prior does (95 %), a "
-        f"log volume of {math.log(most):.2f} nat; widen the sets of {last!r}, narrow those of {first!r}, "
-        "or take other priors or more --samples"
-    )
