@@ -38,6 +38,11 @@ class Solutions:
     n_useful_takers: int
     spectral_limit: float | None
 
+    @property
+    def n_useful(self) -> int:
+        """θ that work with any of the other component, of the component that has fewer of them."""
+        return min(self.n_useful_senders, self.n_useful_takers)
+
 
 def count_solutions(images: Images, preimages: Preimages) -> Solutions:
     """Compare every θ of two components; of more than `MAX_PAIRS` pairs, those of the first θ of each.

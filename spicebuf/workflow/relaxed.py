@@ -26,13 +26,13 @@ from spicebuf.workflow.settings import PRECISION, Progress, Settings
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """θ of one component that could matter.
+class Sample:
+    """θ of one component that could matter, one or more.
 
     Attributes
     ----------
     transfer : Transfer
-        Their curves; none where the event was not seen.
+        Their curves.
     volume : LogVolume
         Of the event that they are in.
     """
@@ -41,19 +41,14 @@ class Drawn:
     volume: LogVolume
 
     @property
-    def n(self) -> int:
-        """Number of θ."""
-        return len(self.transfer.weight)
-
-    @property
     def log_weight(self) -> float:
-        """Log of the probability that each of the θ, at least one, stands for."""
-        return self.volume.value - math.log(self.n)
+        """Log of the probability that each of the θ stands for."""
+        return self.volume.value - math.log(len(self.transfer.weight))
 
 
 Draw: TypeAlias = Callable[
     [Event, Sets, tuple[Sets, ...], Settings, Lab, Progress],
-    Drawn,
+    Sample | LogVolume,
 ]
 """`draw_senders` or `draw_takers`."""
 
@@ -65,8 +60,11 @@ def draw_senders(
     settings: Settings,
     lab: Lab,
     on_progress: Progress,
-) -> Drawn:
-    """Draw θ of a component whose images of `sets_in` some taker holds."""
+) -> Sample | LogVolume:
+    """Draw θ of a component whose images of `sets_in` some taker holds.
+
+    Where none is seen, the volume of the event is returned, with its upper limit.
+    """
     narrow = climbing(event)
 
     def answer(theta: Floats) -> Answer:
@@ -86,10 +84,11 @@ def draw_takers(
     settings: Settings,
     lab: Lab,
     on_progress: Progress,
-) -> Drawn:
+) -> Sample | LogVolume:
     """Draw θ of a component that send some sender into `sets_out`.
 
-    A logical value for which a sender has no interval must come from somewhere.
+    A logical value for which a sender has no interval must come from somewhere. Where no θ is seen, the
+    volume of the event is returned, with its upper limit.
     """
 
     def answer(theta: Floats) -> Answer:
@@ -112,7 +111,7 @@ def _draw(
     settings: Settings,
     lab: Lab,
     on_progress: Progress,
-) -> Drawn:
+) -> Sample | LogVolume:
     """Climb to the θ that `answer` accepts; return some of those that got there, with whole curves."""
     name, digest = event.component.name, hashlib.sha256(repr(partners).encode()).hexdigest()
     seed = (settings.seed, stream_number(f"{name}, {what}"))
@@ -125,10 +124,12 @@ def _draw(
     )
     assert volume.splitting is not None  # noqa: S101 (what `estimate` returns has it)
     points = np.concatenate([np.empty((0, event.d)), *volume.splitting.survivors])
+    if not len(points):
+        return volume
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(points))[: settings.n_samples]
     theta = from_latent(list(event.component.priors.values()), points[chosen])
-    return Drawn(_transfer(sweep(event.bench, theta, lab.pool), event), volume)
+    return Sample(_transfer(sweep(event.bench, theta, lab.pool), event), volume)
 
 
 def _away(distance: Floats, vin: Floats, sets: Sets) -> Floats:

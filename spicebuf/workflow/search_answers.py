@@ -27,21 +27,44 @@ def search_answer(
         "kind": result.best.kind,
         **log_volume_answer(result.entropy.total, unit),
         "log_volume_in_sample": finite(result.best.in_sample / scale),
-        "upper_bound": finite(result.upper_bound / scale),
+        "upper_bound": finite(result.found.upper_bound / scale),
         "gap": finite(result.best.gap / scale),
         "optimistic_bound": _scaled(result.optimistic_bound, scale),
-        "spectral_bound": _scaled(result.spectral_bound, scale),
+        "spectral_bound": _spectral(result, scale),
         "share_of_solutions": _scaled(result.share_of_solutions, 1.0),
         "n_solutions": round(result.solutions.weight),
         "n_pairs": result.solutions.n_senders * result.solutions.n_takers,
-        "n_cells": result.n_cells,
-        "drawn_from": None
-        if result.events is None
-        else [log_volume_answer(event, unit) for event in result.events],
+        "n_cells": result.found.optimum.n_cells,
+        "drawn": _drawn(result, unit),
         "components": entropy["components"],
         "top": [_ranked(each, unit) for each in result.top],
         "runners_up": [_ranked(each, unit) for each in result.runners_up],
         "given": _given(system, result, seed, unit),
+    }
+
+
+def _spectral(result: SystemSearch, scale: float) -> float | None:
+    """Return the bound from all pairs of θ at once, of the first search if that was in the banks."""
+    limit, first = result.solutions.spectral_limit, result.everywhere
+    if limit is None or first.drawn is not None:
+        return None
+    return finite(first.pair.log_volume(limit) / scale)
+
+
+def _drawn(result: SystemSearch, unit: str) -> dict[str, Any] | None:
+    """Tell how the θ of the search were drawn, if not from the prior, and what was known without."""
+    drawn, scale, first = result.found.drawn, UNITS[unit], result.everywhere
+    if drawn is None:
+        return None
+    return {
+        "events": [log_volume_answer(event, unit) for event in drawn.events],
+        "inner": drawn.inner,
+        "outer": drawn.outer,
+        "everywhere": {
+            "log_volume_in_sample": finite(first.in_sample / scale),
+            "upper_bound": finite(first.upper_bound / scale),
+            "gap": finite(first.optimum.gap / scale),
+        },
     }
 
 

@@ -23,7 +23,16 @@ from spicebuf.system import System
 from spicebuf.workflow.banks import SweptBank, require_sources, sweep_system
 from spicebuf.workflow.entropies import SystemEntropy, entropy_system, grid_volume
 from spicebuf.workflow.settings import Progress, Settings, require_between, silent
-from spicebuf.workflow.sides import Pair, is_rare, plain_pair, relaxed_pair, sets_at
+from spicebuf.workflow.sides import (
+    FEW,
+    Drawn,
+    Pair,
+    is_sampled,
+    plain_pair,
+    relaxed_pair,
+    sets_at,
+    zoomed_pair,
+)
 
 SECOND = 1_000_000
 """What the seed of the second banks is above that of the first."""
@@ -89,6 +98,34 @@ class Ranked:
 
 
 @dataclass(frozen=True)
+class Found:
+    """The answer of one search.
+
+    Attributes
+    ----------
+    pair : Pair
+        The θ that it saw.
+    optimum : Optimum
+    drawn : Drawn or None
+        How they were drawn, if not from the prior.
+    """
+
+    pair: Pair
+    optimum: Optimum
+    drawn: Drawn | None
+
+    @property
+    def in_sample(self) -> float:
+        """Log volume of the best API on these θ [nat]."""
+        return self.pair.log_volume(self.optimum.best[0].product)
+
+    @property
+    def upper_bound(self) -> float:
+        """What the log volume of no API, of those that `drawn` lets be seen, exceeds on these θ [nat]."""
+        return self.pair.log_volume(self.optimum.limit)
+
+
+@dataclass(frozen=True)
 class SystemSearch:
     """The API of greatest log volume of a system, what stands beside it, and what none can exceed.
 
@@ -99,23 +136,17 @@ class SystemSearch:
     best : Ranked
     entropy : SystemEntropy
         Of this system, on the second banks.
-    upper_bound : float
-        No API has a greater log volume on the banks of the search [nat].
+    found : Found
+        Where the best API comes from, with the proof.
+    everywhere : Found
+        The first search, which had all APIs in view; `found` itself unless that was repeated nearby.
     optimistic_bound : float or None
-        The same, with all that the points of the curves leave open in favour of the APIs; None where θ
-        were drawn by splitting.
-    spectral_bound : float or None
-        Another such bound, from all pairs of θ at once; None where there were too many to compare.
+        No API has a greater log volume on the banks of the search, with all that the points of the curves
+        leave open in its favour [nat]; None where θ were drawn by splitting.
     solutions : Solutions
         Pairs of θ of the first banks that work end to end.
-    events : (LogVolume, LogVolume) or None
-        Where the θ of the search were drawn by splitting, the events that those of the component before
-        the API and of the one after it come from.
     share_of_solutions : float or None
-        Of those of the second banks, the share that the API admits; of the search's own θ where these
-        were drawn by splitting; None where nothing of the second banks works.
-    n_cells : int
-        Cells that were looked at for the proof.
+        Of those of the second banks, the share that the API admits; None where there are none.
     top : tuple of Ranked
         The best closed APIs, best first, `best` included.
     runners_up : tuple of Ranked
@@ -131,13 +162,11 @@ class SystemSearch:
     system: System
     best: Ranked
     entropy: SystemEntropy
-    upper_bound: float
+    found: Found
+    everywhere: Found
     optimistic_bound: float | None
-    spectral_bound: float | None
     solutions: Solutions
-    events: tuple[LogVolume, LogVolume] | None
     share_of_solutions: float | None
-    n_cells: int
     top: tuple[Ranked, ...]
     runners_up: tuple[Ranked, ...]
     given: SystemEntropy | None
@@ -160,30 +189,27 @@ def search_system(
     (place,) = free_places(system)
     require_sources(system, settings)
     banks = sweep_system(system, settings, on_progress)
-    pair, solutions, events = _sides(system, place, banks, settings, wanted, on_progress)
-    found = _search(pair, wanted, on_progress, n_best=wanted.n_best)
-    second = _Second(system, place, settings, wanted, on_progress, is_rare=events is not None)
-    top = tuple(second.ranked(each, pair, found.gap) for each in found.best)
+    quest = _Quest(system, place, banks, settings, wanted, on_progress)
+    everywhere, solutions = quest.everywhere()
+    found = quest.nearer(everywhere) or everywhere
+    second = _Second(system, place, settings, wanted, on_progress)
+    top = tuple(second.ranked(each, found) for each in found.optimum.best)
     best, given = top[0], bool(system.apis[place].sets)
+    is_plain = found.drawn is None
+    entropy = second.entropy(best.apis)
     return SystemSearch(
         system=second.with_apis(best.apis),
         best=best,
-        entropy=second.entropy(best.apis),
-        upper_bound=pair.log_volume(found.limit),
-        optimistic_bound=None if events else _optimistic(system, place, banks, wanted, on_progress),
-        spectral_bound=None
-        if solutions.spectral_limit is None
-        else pair.log_volume(solutions.spectral_limit),
+        entropy=entropy,
+        found=found,
+        everywhere=everywhere,
+        optimistic_bound=quest.optimistic() if is_plain else None,
         solutions=solutions,
-        events=events,
-        share_of_solutions=second.share(best.apis)
-        if events is None
-        else found.best[0].product / solutions.weight,
-        n_cells=found.n_cells,
+        share_of_solutions=second.share(entropy.total),
         top=top,
-        runners_up=() if events else tuple(_runners_up(pair, found, second, wanted, on_progress)),
+        runners_up=tuple(quest.runners_up(found, second)) if is_plain else (),
         given=second.entropy(()) if given else None,
-        given_in_sample=pair.admit(sets_at(system, place)) if given else None,
+        given_in_sample=everywhere.pair.admit(sets_at(system, place)) if given else None,
         banks=banks,
     )
 
@@ -210,72 +236,89 @@ def free_places(system: System) -> tuple[int, ...]:
     return tuple(place for place in inner if system.apis[place].free) or tuple(inner)
 
 
-def _sides(
-    system: System,
-    place: int,
-    banks: tuple[SweptBank, ...],
-    settings: Settings,
-    wanted: Wanted,
-    on_progress: Progress,
-) -> tuple[Pair, Solutions, tuple[LogVolume, LogVolume] | None]:
-    """Return what is searched in: the banks, or where almost nothing works, θ drawn for it."""
-    pair = plain_pair(system, place, banks, Reading.SAFE, wanted.grid)
-    solutions = count_solutions(pair.images, pair.preimages)
-    if is_rare(solutions, banks):
-        pair, events = relaxed_pair(system, place, settings, wanted.grid, on_progress)
-        return pair, count_solutions(pair.images, pair.preimages), events
-    if not solutions.weight:
-        raise InputError(
-            f"{system.path.name}: of the {solutions.n_senders} by {solutions.n_takers} θ of the "
-            f"components' finite priors no two work from {system.apis[0].name!r} to "
-            f"{system.apis[-1].name!r}: there is nothing to search for; widen the sets of the last, or "
-            "give other grids"
+@dataclass(frozen=True)
+class _Quest:
+    """The search for the API at one place of a system."""
+
+    system: System
+    place: int
+    banks: tuple[SweptBank, ...]
+    settings: Settings
+    wanted: Wanted
+    on_progress: Progress
+
+    def everywhere(self) -> tuple[Found, Solutions]:
+        """Search in the banks; where almost nothing in them works, in θ that are drawn for it."""
+        pair, drawn = self._plain(Reading.SAFE), None
+        solutions = count_solutions(pair.images, pair.preimages)
+        if is_sampled(self._around) and solutions.n_useful < FEW:
+            pair, drawn = relaxed_pair(
+                self.system, self.place, self.settings, self.wanted.grid, self.on_progress
+            )
+        found = Found(pair, self._search(pair, n_best=self.wanted.n_best), drawn)
+        if not found.optimum.best:
+            raise InputError(self._nothing(solutions))
+        return found, solutions
+
+    def nearer(self, found: Found) -> Found | None:
+        """Search once more near an API that so few θ stand for that chance chose it; else None."""
+        best = found.optimum.best[0]
+        if min(best.sent, best.taken) >= FEW or not is_sampled(self._around):
+            return None
+        pair, drawn = zoomed_pair(
+            self.system, self.place, best, self.settings, self.wanted.grid, self.on_progress
         )
-    return pair, solutions, None
+        optimum = self._search(pair, n_best=self.wanted.n_best)
+        return Found(pair, optimum, drawn) if optimum.best else None
 
+    def optimistic(self) -> float:
+        """Return what no API exceeds even if all that the points leave open is in its favour."""
+        pair = self._plain(Reading.OPTIMISTIC)
+        return pair.log_volume(self._search(pair).limit)
 
-def _optimistic(
-    system: System,
-    place: int,
-    banks: tuple[SweptBank, ...],
-    wanted: Wanted,
-    on_progress: Progress,
-) -> float:
-    pair = plain_pair(system, place, banks, Reading.OPTIMISTIC, None)
-    return pair.log_volume(_search(pair, wanted, on_progress).limit)
+    def runners_up(self, found: Found, second: "_Second") -> Iterator[Ranked]:
+        """Yield the best APIs of kinds other than that of the best, best first."""
+        shapes = shapes_of(len(self.system.logical_values), self.wanted.max_intervals)
+        others = [shape for shape in shapes if shape != found.optimum.best[0].shape]
+        optima = [self._search(found.pair, [shape]) for shape in others[:_MOST_RUNNERS_UP]]
+        some = [replace(found, optimum=optimum) for optimum in optima if optimum.best]
+        for each in sorted(some, key=lambda each: -each.optimum.best[0].product):
+            yield second.ranked(each.optimum.best[0], each)
 
+    @property
+    def _around(self) -> tuple[SweptBank, ...]:
+        return self.banks[self.place - 1 : self.place + 1]
 
-def _search(
-    pair: Pair,
-    wanted: Wanted,
-    on_progress: Progress,
-    shapes: Sequence[Shape] | None = None,
-    n_best: int = 1,
-) -> Optimum:
-    what = "search" if shapes is None else "search, " + ", ".join(map(name_of, shapes))
-    seconds = wanted.max_seconds
-    return search(
-        pair.images,
-        pair.preimages,
-        wanted.max_intervals,
-        n_best=n_best,
-        shapes=shapes,
-        max_seconds=seconds if shapes is None else min(seconds, _RUNNER_UP_SECONDS),
-        on_progress=lambda n_cells, _best, _limit: on_progress(what, n_cells, 0),
-    )
+    def _plain(self, reading: Reading) -> Pair:
+        return plain_pair(self.system, self.place, self.banks, reading, self.wanted.grid)
 
+    def _search(
+        self, pair: Pair, shapes: Sequence[Shape] | None = None, n_best: int = 1
+    ) -> Optimum:
+        what = "search" if shapes is None else "search, " + ", ".join(map(name_of, shapes))
+        seconds = self.wanted.max_seconds
+        return search(
+            pair.images,
+            pair.preimages,
+            self.wanted.max_intervals,
+            n_best=n_best,
+            shapes=shapes,
+            max_seconds=seconds if shapes is None else min(seconds, _RUNNER_UP_SECONDS),
+            on_progress=lambda n_cells, _best, _limit: self.on_progress(what, n_cells, 0),
+        )
 
-def _runners_up(
-    pair: Pair, found: Optimum, second: "_Second", wanted: Wanted, on_progress: Progress
-) -> Iterator[Ranked]:
-    """Yield the best APIs of kinds other than that of the best, best first."""
-    shapes = shapes_of(len(pair.images.low), wanted.max_intervals)
-    others = [shape for shape in shapes if shape != found.best[0].shape][:_MOST_RUNNERS_UP]
-    optima = [_search(pair, wanted, on_progress, [shape]) for shape in others]
-    some = [optimum for optimum in optima if optimum.best]
-    for optimum in sorted(some, key=lambda each: -each.best[0].product):
-        for candidate in optimum.best:
-            yield second.ranked(candidate, pair, optimum.gap)
+    def _nothing(self, solutions: Solutions) -> str:
+        first, last = self.system.apis[0].name, self.system.apis[-1].name
+        pair = self._plain(Reading.OPTIMISTIC)
+        words = (
+            f"{self.system.path.name}: of {solutions.n_senders} by {solutions.n_takers} θ no two surely "
+            f"work from {first!r} to {last!r}"
+        )
+        if count_solutions(pair.images, pair.preimages).weight:
+            return f"{words}; between their points some may: take more --points"
+        return (
+            f"{words}: widen the sets of {last!r}, narrow those of {first!r}, or take other priors"
+        )
 
 
 class _Second:
@@ -288,13 +331,11 @@ class _Second:
         settings: Settings,
         wanted: Wanted,
         on_progress: Progress,
-        *,
-        is_rare: bool,
     ) -> None:
         self._system, self._place, self._wanted = system, place, wanted
         self._settings = replace(settings, seed=settings.seed + SECOND)
         self._on_progress = on_progress
-        self._banks = None if is_rare else sweep_system(system, self._settings, on_progress)
+        self._banks = sweep_system(system, self._settings, on_progress)
 
     def with_apis(self, apis: Sequence[Api]) -> System:
         """Return the system with some of its APIs replaced by those of their names."""
@@ -307,26 +348,29 @@ class _Second:
         """Return the log volumes with some APIs, for all voltages."""
         return entropy_system(self.with_apis(apis), self._settings, self._on_progress)
 
-    def ranked(self, candidate: Candidate, pair: Pair, gap: float) -> Ranked:
+    def ranked(self, candidate: Candidate, found: Found) -> Ranked:
         """Return an API with its log volumes; its edges have few digits, or lie on the grid."""
         on_a_grid = self._wanted.grid is not None
         sets = candidate.tight if on_a_grid else simplified(candidate.tight, candidate.wide)
         api = api_of(self._system.apis[self._place].name, sets, self._system.logical_values)
-        kind, in_sample = name_of(candidate.shape), pair.log_volume(candidate.product)
-        return Ranked((api,), kind, in_sample, self._held_out(api), gap)
+        return Ranked(
+            apis=(api,),
+            kind=name_of(candidate.shape),
+            in_sample=found.pair.log_volume(candidate.product),
+            held_out=self._held_out(api, found),
+            gap=found.optimum.gap,
+        )
 
-    def _held_out(self, api: Api) -> LogVolume:
-        if self._banks is None:
+    def _held_out(self, api: Api, found: Found) -> LogVolume:
+        if found.drawn is not None:
             return self.entropy([api]).total
         return grid_volume(self.with_apis([api]), self._banks, self._settings.confidence)
 
-    def share(self, apis: Sequence[Api]) -> float | None:
-        """Return the share that an API admits of the pairs that work end to end; None without any."""
-        assert self._banks is not None  # noqa: S101 (only asked where there are banks)
+    def share(self, volume: LogVolume) -> float | None:
+        """Return what a log volume is of the volume of all that works end to end; None if none does."""
         pair = plain_pair(self._system, self._place, self._banks, Reading.SAFE, None)
         solutions = count_solutions(pair.images, pair.preimages)
         if not solutions.weight:
             return None
-        admitted = pair.admit(sets_at(self.with_apis(apis), self._place))
         pairs = solutions.n_senders * solutions.n_takers
-        return math.exp(admitted - math.log(solutions.weight / pairs))
+        return min(1.0, math.exp(volume.value) * pairs / solutions.weight)

@@ -1,17 +1,19 @@
 """The two sides of a free API: what the component before it sends, and what the one after it takes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from spicebuf.entropy import LogVolume, log_of
 from spicebuf.errors import InputError
 from spicebuf.images import Reading, sets_of
+from spicebuf.pools import Pool
 from spicebuf.search import (
+    Candidate,
     Images,
     Preimages,
     Sets,
-    Solutions,
     count_solutions,
     narrowest,
     on_grid,
@@ -22,13 +24,15 @@ from spicebuf.system import System
 from spicebuf.workflow.banks import SweptBank, put_on_bench
 from spicebuf.workflow.events import event_of, lab_of
 from spicebuf.workflow.readings import even_link
-from spicebuf.workflow.relaxed import Draw, Drawn, draw_senders, draw_takers
+from spicebuf.workflow.relaxed import Draw, Sample, draw_senders, draw_takers
 from spicebuf.workflow.settings import Progress, Settings
 
 FEW = 300
 """θ of a bank that work with any of the other, below which θ are drawn by splitting instead."""
 
 _MOST_PARTNERS = 200
+# How far around an API others are looked at once more, as a part of the supply.
+_ZOOM = 0.05
 
 
 @dataclass(frozen=True)
@@ -74,50 +78,131 @@ def sets_at(system: System, place: int) -> Sets:
     return sets_of(system.apis[place], system.logical_values)
 
 
-def is_rare(solutions: Solutions, banks: Sequence[SweptBank]) -> bool:
-    """Tell whether draws of the prior are too few to search in, and not all that there are."""
-    drawn = any(swept.bank.source.seed is not None for swept in banks)
-    return drawn and min(solutions.n_useful_senders, solutions.n_useful_takers) < FEW
+@dataclass(frozen=True)
+class Drawn:
+    """How the θ of a pair were drawn, where draws of the prior were too few.
+
+    Attributes
+    ----------
+    events : (LogVolume, LogVolume)
+        That the θ before the API and after it were drawn from, by splitting.
+    inner, outer : Sets or None
+        No API between these lost a θ by it; None if none at all did.
+    """
+
+    events: tuple[LogVolume, LogVolume]
+    inner: Sets | None = None
+    outer: Sets | None = None
+
+
+def is_sampled(banks: Sequence[SweptBank]) -> bool:
+    """Tell whether more θ could be drawn than each of the banks holds."""
+    return all(swept.bank.source.seed is not None for swept in banks)
 
 
 def relaxed_pair(
     system: System, place: int, settings: Settings, grid: float | None, on_progress: Progress
-) -> tuple[Pair, tuple[LogVolume, LogVolume]]:
-    """Return the sides of the API at a place from θ drawn by splitting, and the volumes drawn from.
+) -> tuple[Pair, Drawn]:
+    """Return the sides of the API at a place from θ that work with any of the other side.
 
     Raises
     ------
     InputError
         If none were found that work end to end.
     """
-    with simulators(settings.n_workers, settings.scheduler) as pool:
-        version = ngspice_version(pool)
-
-        def draw(of: Draw, index: int, sets: Sets, partners: tuple[Sets, ...]) -> Drawn:
-            component = system.components[index]
-            event = event_of(system, index, put_on_bench(system, component, settings))
-            with lab_of(component, settings, version, pool) as lab:
-                drawn = of(event, sets, partners, settings, lab, on_progress)
-            if not drawn.n:
-                raise InputError(_nothing(system, drawn.volume))
-            return drawn
-
-        def takers(senders: tuple[Sets, ...]) -> Drawn:
-            return draw(draw_takers, place, sets_at(system, place + 1), senders)
-
+    with _drawing(system, place, settings, on_progress) as draw:
         # A sender of which nothing is known: each logical value must come from somewhere.
-        second = takers((((),) * len(system.logical_values),))
-        given, wanted = sets_at(system, place - 1), sets_at(system, place + 1)
-        preimages = second.transfer.preimages(wanted)
-        first = draw(draw_senders, place - 1, given, widest(preimages, _MOST_PARTNERS, system.vdd))
-        images = first.transfer.images(given)
+        second = draw.takers((((),) * len(system.logical_values),))
+        preimages = second.transfer.preimages(draw.wanted)
+        first = draw.senders(widest(preimages, _MOST_PARTNERS, system.vdd))
+        images = first.transfer.images(draw.given)
         if count_solutions(images, preimages).n_useful_takers < FEW:
-            second = takers(narrowest(images, _MOST_PARTNERS, system.vdd))
-            preimages = second.transfer.preimages(wanted)
-    if grid is not None:
-        images, preimages = on_grid(images, preimages, grid)
-    log_scale = first.log_weight + second.log_weight
-    return Pair(images, preimages, log_scale), (first.volume, second.volume)
+            second = draw.takers(narrowest(images, _MOST_PARTNERS, system.vdd))
+        return draw.pair(first, second, grid), Drawn((first.volume, second.volume))
+
+
+def zoomed_pair(
+    system: System,
+    place: int,
+    around: Candidate,
+    settings: Settings,
+    grid: float | None,
+    on_progress: Progress,
+) -> tuple[Pair, Drawn]:
+    """Return the sides of the API at a place from θ that APIs near a given one could admit."""
+    inner, outer = _brackets(around, _ZOOM * system.vdd, system.vdd)
+    with _drawing(system, place, settings, on_progress) as draw:
+        first, second = draw.senders((outer,)), draw.takers((inner,))
+        drawn = Drawn((first.volume, second.volume), inner, outer)
+        return draw.pair(first, second, grid), drawn
+
+
+def _brackets(around: Candidate, reach: float, vdd: float) -> tuple[Sets, Sets]:
+    """Return sets inside and outside of all whose edges are within `reach` [V] of those of an API."""
+    inner = tuple(
+        tuple(_shrunk(low, high, reach) for low, high in intervals) for intervals in around.tight
+    )
+    outer = tuple(
+        tuple((max(0.0, low - reach), min(vdd, high + reach)) for low, high in intervals)
+        for intervals in around.wide
+    )
+    return inner, outer
+
+
+def _shrunk(low: float, high: float, reach: float) -> tuple[float, float]:
+    middle = (low + high) / 2.0
+    return min(low + reach, middle), max(high - reach, middle)
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """The drawing of θ by splitting, on both sides of the API at a place."""
+
+    system: System
+    place: int
+    settings: Settings
+    on_progress: Progress
+    pool: Pool
+    version: str
+
+    @property
+    def given(self) -> Sets:
+        return sets_at(self.system, self.place - 1)
+
+    @property
+    def wanted(self) -> Sets:
+        return sets_at(self.system, self.place + 1)
+
+    def senders(self, takers: tuple[Sets, ...]) -> Sample:
+        return self._draw(draw_senders, self.place - 1, self.given, takers)
+
+    def takers(self, senders: tuple[Sets, ...]) -> Sample:
+        return self._draw(draw_takers, self.place, self.wanted, senders)
+
+    def pair(self, first: Sample, second: Sample, grid: float | None) -> Pair:
+        images = first.transfer.images(self.given)
+        preimages = second.transfer.preimages(self.wanted)
+        if grid is not None:
+            images, preimages = on_grid(images, preimages, grid)
+        return Pair(images, preimages, first.log_weight + second.log_weight)
+
+    def _draw(self, draw: Draw, index: int, sets: Sets, partners: tuple[Sets, ...]) -> Sample:
+        system, settings = self.system, self.settings
+        component = system.components[index]
+        event = event_of(system, index, put_on_bench(system, component, settings))
+        with lab_of(component, settings, self.version, self.pool) as lab:
+            drawn = draw(event, sets, partners, settings, lab, self.on_progress)
+        if isinstance(drawn, LogVolume):
+            raise InputError(_nothing(system, drawn))
+        return drawn
+
+
+@contextmanager
+def _drawing(
+    system: System, place: int, settings: Settings, on_progress: Progress
+) -> Iterator[_Drawing]:
+    with simulators(settings.n_workers, settings.scheduler) as pool:
+        yield _Drawing(system, place, settings, on_progress, pool, ngspice_version(pool))
 
 
 def _nothing(system: System, volume: LogVolume) -> str:
