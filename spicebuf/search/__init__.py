@@ -1,5 +1,7 @@
 """The APIs of greatest log volume, with a proof. Knows no circuits."""
 
+from spicebuf.search.chain_optimum import ChainOptimum, Proof
+from spicebuf.search.chains import search_chain
 from spicebuf.search.edges import simplified
 from spicebuf.search.links import Link
 from spicebuf.search.optimum import Candidate, Optimum, search
@@ -11,10 +13,12 @@ from spicebuf.search.solutions import Solutions, count_solutions
 __all__ = [
     "Bools",
     "Candidate",
+    "ChainOptimum",
     "Images",
     "Link",
     "Optimum",
     "Preimages",
+    "Proof",
     "Sets",
     "Shape",
     "Solutions",
@@ -24,6 +28,7 @@ __all__ = [
     "on_grid",
     "overhang",
     "search",
+    "search_chain",
     "shapes_of",
     "simplified",
     "widest",

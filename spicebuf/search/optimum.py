@@ -80,6 +80,7 @@ def search(
     *,
     n_best: int = 1,
     shapes: Sequence[Shape] | None = None,
+    above: float = 0.0,
     max_seconds: float = math.inf,
     max_cells: int = MAX_CELLS,
     on_progress: Callable[[int, float, float], None] = lambda _n, _best, _limit: None,
@@ -99,6 +100,8 @@ def search(
         How many closed APIs to find, ≥ 1.
     shapes : sequence of tuple, optional
         Orders to look at; by default all that `max_intervals` allows.
+    above : float
+        Look only for APIs with a greater product than this, ≥ 0; the limit is no less.
     max_seconds, max_cells : float, int
         Where to stop without a proof.
     on_progress : callable
@@ -114,8 +117,9 @@ def search(
     if shapes is not None:
         relation = _of_shapes(relation, images, preimages, orders)
     if not len(relation.sent) or not len(relation.taken):
-        return Optimum((), 0.0, 0)
+        return Optimum((), above, 0)
     record, clock = Record(relation, n_best, frozenset(orders)), Clock(max_seconds, max_cells)
+    record.floor = above
 
     def tell(n_cells: int, limit: float) -> None:
         on_progress(n_cells, record.top, limit)
@@ -123,7 +127,7 @@ def search(
     roots = [root(relation, shape, max_intervals) for shape in orders]
     left = _explore_all(relation, roots, record, clock, tell)
     best = tuple(_candidate(each, relation, preimages) for each in record.best)
-    return Optimum(best, max(left, record.top), clock.n_cells)
+    return Optimum(best, max(left, record.top, above), clock.n_cells)
 
 
 def _of_shapes(
@@ -166,13 +170,17 @@ def _explore_all(
     return max(limits)
 
 
+def widened(sets: Sets, preimages: Preimages) -> Sets:
+    """Return the largest API around another that all preimages hold, which must hold that one."""
+    return tuple(
+        tuple(dict.fromkeys(_around(a, b, starts, ends) for a, b in intervals))
+        for intervals, starts, ends in zip(sets, preimages.low, preimages.high, strict=True)
+    )
+
+
 def _candidate(found: Found, relation: Relation, preimages: Preimages) -> Candidate:
     tight = relation.sets(found.intervals)
-    takers = preimages[np.flatnonzero(preimages.hold(tight))]
-    wide = tuple(
-        tuple(_around(low, high, takers.low[label], takers.high[label]) for low, high in intervals)
-        for label, intervals in enumerate(tight)
-    )
+    wide = widened(tight, preimages[np.flatnonzero(preimages.hold(tight))])
     return Candidate(tight, wide, found.shape, found.sent, found.taken)
 
 
