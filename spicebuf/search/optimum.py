@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spicebuf.errors import InputError
 from spicebuf.search.branch import Clock, Field, Record, explore
 from spicebuf.search.cells import Cell
 from spicebuf.search.closure import Found
 from spicebuf.search.cores import compatibility, cores
 from spicebuf.search.relation import Floats, Images, Preimages, Relation, Sets, relate
-from spicebuf.search.shapes import Shape, can_send, can_take, root, shapes_of
+from spicebuf.search.shapes import Shape, can_send, can_take, require_shapes, root, shapes_of
 from spicebuf.search.solutions import MAX_PAIRS
 
 MAX_CELLS = 10_000_000
@@ -110,11 +111,15 @@ def search(
     Raises
     ------
     InputError
-        If `max_intervals` < 1 or leads to too many shapes, or the logical values differ.
+        If `max_intervals` < 1 or leads to too many shapes, `n_best` < 1, one of `shapes` is none, or the
+        logical values differ.
     """
+    if n_best < 1:
+        raise InputError(f"n-best = {n_best} must be at least 1")
     relation = relate(images, preimages)
     orders = shapes_of(relation.n_logical, max_intervals) if shapes is None else tuple(shapes)
     if shapes is not None:
+        require_shapes(orders, relation.n_logical, max_intervals)
         relation = _of_shapes(relation, images, preimages, orders)
     if not len(relation.sent) or not len(relation.taken):
         return Optimum((), above, 0)
@@ -127,7 +132,17 @@ def search(
     roots = [root(relation, shape, max_intervals) for shape in orders]
     left = _explore_all(relation, roots, record, clock, tell)
     best = tuple(_candidate(each, relation, preimages) for each in record.best)
-    return Optimum(best, max(left, record.top, above), clock.n_cells)
+    limit = max(left, record.top, above, _most_without_images(relation))
+    return Optimum(best, limit, clock.n_cells)
+
+
+def _most_without_images(relation: Relation) -> float:
+    """Return what no API can exceed of which a logical value holds no image: edges are no ends of images.
+
+    Such an API admits none but θ of which all pieces of that value are empty.
+    """
+    without = (relation.low > relation.high).all(axis=1)
+    return float((without @ relation.sent).max() * relation.taken.sum())
 
 
 def _of_shapes(

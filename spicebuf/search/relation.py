@@ -39,6 +39,13 @@ class Images:
 
     def __post_init__(self) -> None:
         _require_shapes("Images", self.low, self.high, self.weight)
+        empty = np.isposinf(self.low) & np.isneginf(self.high)
+        finite = np.isfinite(self.low) & np.isfinite(self.high) & (self.low <= self.high)
+        for low, high in _ends(self.low, self.high, ~(empty | finite)):
+            raise InputError(
+                f"Images: a piece from {low:g} V to {high:g} V; ends must be finite and in this "
+                "order, or +inf and −inf for an empty piece"
+            )
 
     def __getitem__(self, places: Places | Bools) -> "Images":
         """Return the images of some θ."""
@@ -72,6 +79,10 @@ class Preimages:
 
     def __post_init__(self) -> None:
         _require_shapes("Preimages", self.low, self.high, self.weight)
+        for low, high in _ends(self.low, self.high, np.isnan(self.low) | np.isnan(self.high)):
+            raise InputError(
+                f"Preimages: a component from {low:g} V to {high:g} V; ends must be numbers"
+            )
 
     def __getitem__(self, places: Places | Bools) -> "Preimages":
         """Return the preimages of some θ."""
@@ -97,14 +108,18 @@ def _require_shapes(what: str, low: Floats, high: Floats, weight: Floats) -> Non
             f"{what}: low {low.shape} and high {high.shape} must both have the shape (n_logical, "
             f"n_pieces, n) with n that of weight {weight.shape}"
         )
-    if np.isnan(low).any() or np.isnan(high).any() or not (weight >= 0.0).all():
-        raise InputError(f"{what}: ends must be numbers and weights ≥ 0")
+    for value in weight[~((weight >= 0.0) & np.isfinite(weight))].tolist():
+        raise InputError(f"{what}: weight {value:g} must be finite and ≥ 0")
+
+
+def _ends(low: Floats, high: Floats, where: Bools) -> list[tuple[float, float]]:
+    return list(zip(low[where].tolist(), high[where].tolist(), strict=True))
 
 
 def on_grid(images: Images, preimages: Preimages, step: float) -> tuple[Images, Preimages]:
     """Round to multiples of `step` [V]: images outward and preimages inward.
 
-    θ that work together after it do so before it.
+    θ that work together after it do so before it, to within a billionth of a step.
     """
     return (
         Images(_down(images.low, step), _up(images.high, step), images.weight),

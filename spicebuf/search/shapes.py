@@ -1,5 +1,7 @@
 """Shapes: in which order the logical values of an API follow one another along the voltage axis."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -31,11 +33,7 @@ def shapes_of(n_logical: int, max_intervals: int) -> tuple[Shape, ...]:
     InputError
         If `max_intervals` is below 1, or there are more than `MAX_SHAPES`.
     """
-    if max_intervals < 1:
-        raise InputError(
-            f"max-intervals = {max_intervals} must be at least 1: an API needs an interval for each "
-            "logical value"
-        )
+    _require_intervals(max_intervals)
     found: list[Shape] = []
     beginnings: list[Shape] = [()]
     while beginnings:
@@ -55,6 +53,27 @@ def shapes_of(n_logical: int, max_intervals: int) -> tuple[Shape, ...]:
             )
         beginnings = longer
     return tuple(found)
+
+
+def require_shapes(shapes: Sequence[Shape], n_logical: int, max_intervals: int) -> None:
+    """Refuse what is no shape in which each of `n_logical` values has 1 to `max_intervals` runs."""
+    _require_intervals(max_intervals)
+    for shape in shapes:
+        most = max(map(shape.count, shape), default=0)
+        repeats = any(a == b for a, b in pairwise(shape))
+        if set(shape) != set(range(n_logical)) or repeats or most > max_intervals:
+            raise InputError(
+                f"shape {shape} must have each of the logical values 0 to {n_logical - 1} 1 to "
+                f"{max_intervals} times (max-intervals), never twice in a row"
+            )
+
+
+def _require_intervals(max_intervals: int) -> None:
+    if max_intervals < 1:
+        raise InputError(
+            f"max-intervals = {max_intervals} must be at least 1: an API needs an interval for each "
+            "logical value"
+        )
 
 
 def root(relation: Relation, shape: Shape, max_intervals: int) -> Cell:
@@ -84,7 +103,7 @@ def can_take(preimages: Preimages, shape: Shape) -> Bools:
     run = np.zeros(low.shape[1], dtype=np.int64)
     runs = np.array([*shape, -1])
     for component, label in zip(low, labels, strict=True):
-        run += np.isfinite(component) & (runs[run] == label)
+        run += (component < np.inf) & (runs[run] == label)
     return np.asarray(run == len(shape))
 
 
