@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from spicebuf.errors import InputError
 from spicebuf.search import ChainOptimum, Preimages, Proof, Sets, search, search_chain
-from spicebuf.search.ascent import Stretch, random_start, stretch_of, widest
+from spicebuf.search.ascent import Stretch, climb, random_start, stretch_of, widest
 from spicebuf.search.composition import Takers, grouped, sets_of, takers_before
+from spicebuf.search.exhaustion import Best, exhaust, limit_within
 from tests.sampledlinks import SampledLink, brute_force
 
 VOLTS = {1: [0.0, 1.0, 1.5, 3.0, 4.0], 2: [0.0, 1.0, 1.5, 3.0]}
@@ -69,7 +70,7 @@ def weights(links: Sequence[SampledLink], apis: Sequence[Sets]) -> list[float]:
 
 
 @pytest.mark.parametrize("max_intervals", [1, 2])
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_small_banks_are_proven_and_equal_brute_force(
     max_intervals: int, data: st.DataObject
@@ -83,7 +84,7 @@ def test_small_banks_are_proven_and_equal_brute_force(
     assert not found.is_interrupted
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_the_proof_needs_no_lucky_start(data: st.DataObject) -> None:
     links = data.draw(chains(1))
@@ -92,7 +93,7 @@ def test_the_proof_needs_no_lucky_start(data: st.DataObject) -> None:
     assert found.gap == pytest.approx(0.0)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(data=st.data(), max_tuples=st.sampled_from([1, 4, 12, 5_000_000]))
 def test_without_a_proof_the_limit_still_holds(data: st.DataObject, max_tuples: int) -> None:
     links = data.draw(chains(1))
@@ -155,6 +156,15 @@ def test_one_free_api_is_searched_for_exactly_without_starts() -> None:
     assert found.product == pytest.approx(alone.best[0].product)
     assert found.tight[1] == alone.best[0].tight
     assert found.gap == 0.0
+
+
+def test_a_search_may_ask_only_for_apis_above_a_product() -> None:
+    links = buffers(3, 2, 8)
+    images, preimages = links[0].images(NARROW), links[1].preimages(WIDE)
+    best = search(images, preimages, 1).best
+    assert search(images, preimages, 1, above=0.9 * best[0].product).best == best
+    found = search(images, preimages, 1, above=best[0].product)
+    assert (found.best, found.limit) == ((), best[0].product)
 
 
 def test_a_component_between_fixed_apis_is_counted() -> None:
@@ -239,6 +249,30 @@ def test_climbing_improves_on_the_first_start() -> None:
     assert found.product > 2.0 * start.product
 
 
+def test_no_single_api_can_be_improved_after_climbing() -> None:
+    links = buffers(0, 4, 12)
+    stretch = stretch_of(links, NARROW, WIDE, 1, max_tuples=10_000, end=math.inf)
+    start = random_start(stretch, np.random.default_rng(1))
+    assert start is not None
+    chain = climb(stretch, start)
+    assert chain.product > start.product
+    wide = widest(stretch, chain.apis)
+    for place in range(1, 4):
+        images, preimages = (
+            links[place - 1].images(chain.apis[place - 1]),
+            links[place].preimages(wide[place + 1]),
+        )
+        best = search(images, preimages, 1).best[0].product
+        assert best == pytest.approx(chain.weights[place - 1] * chain.weights[place])
+
+
+def test_tight_apis_are_images_and_wide_ones_preimages_all_the_way() -> None:
+    follower = link([0, 1, 2, 3, 4])
+    found = run([follower] * 3, ends([follower] * 3))
+    assert found.tight == (NARROW, NARROW, NARROW, WIDE)
+    assert found.wide == (NARROW, MIDDLE, MIDDLE, WIDE)
+
+
 def test_a_start_holds_the_images_of_one_working_tuple() -> None:
     links = buffers(7, 4, 12)
     stretch = stretch_of(links, NARROW, WIDE, 1, max_tuples=10_000, end=math.inf)
@@ -250,13 +284,16 @@ def test_a_start_holds_the_images_of_one_working_tuple() -> None:
         assert start.apis[1] in {sets_of(images, place) for place in range(12)}
 
 
-def test_limits_at_later_places_help_where_tuples_are_widened() -> None:
-    links = buffers(11, 3, 14)
-    truth = run(links, ends(links)).product
-    weak = run(links, ends(links), max_cells=0, max_tuples=1)
-    assert weak.proof is Proof.WIDENED
-    strong = run(links, ends(links), max_cells=0)
-    assert truth <= strong.limit <= weak.limit
+def test_the_least_limit_of_all_places_counts() -> None:
+    links = buffers(8, 3, 14)
+    stretch = stretch_of(links, NARROW, WIDE, 1, max_tuples=10_000, end=math.inf)
+    best = Best(stretch, lambda _n, _best: None, 0)
+    best.offer(random_start(stretch, np.random.default_rng(0)))
+    first, later = exhaust(stretch, best), limit_within(stretch, best, 10_000)
+    found = run(links, ends(links), max_cells=0)
+    assert found.product < later < first
+    assert found.limit == later
+    assert found.proof is Proof.COMPOSED
 
 
 def test_composed_takers_are_the_tuples_that_work_end_to_end() -> None:
