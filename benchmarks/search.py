@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from spicebuf.images import Reading, sets_of
+from spicebuf.images import sets_of
 from spicebuf.search import Images, Preimages, on_grid, search
 from spicebuf.system import load_system
 from spicebuf.workflow import Settings, sweep_system
-from spicebuf.workflow.readings import even_link
+from spicebuf.workflow.readings import BankLink
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "seed.toml"
 N = (1_000, 3_000, 10_000)
@@ -44,8 +44,8 @@ def _sides(banks: Path) -> tuple[Images, Preimages]:
     first, second = sweep_system(system, Settings(n_samples=max(N), banks=banks))
     before, after = (sets_of(system.apis[at], system.logical_values) for at in (0, 2))
     return (
-        even_link(first, Reading.SAFE).images(before),
-        even_link(second, Reading.SAFE).preimages(after),
+        BankLink(first).images(before),
+        BankLink(second).preimages(after),
     )
 
 

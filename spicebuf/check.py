@@ -1,6 +1,6 @@
 """Transfer curves × APIs → margins, verdicts and witnesses, for a whole bank at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import reduce
@@ -14,6 +14,7 @@ from spicebuf.deck import accuracy
 from spicebuf.errors import InputError
 from spicebuf.ngspice import Status
 from spicebuf.simulate import Curves, Volts
+from spicebuf.voltages import VoltageSet
 
 Floats: TypeAlias = NDArray[np.float64]
 _Targets: TypeAlias = Sequence[tuple[float, float]]
@@ -109,7 +110,7 @@ def check_curves(curves: Curves, vin: Floats, api_in: Api, api_out: Api, vdd: fl
     """
     n, n_branches, _ = curves.vout.shape
     margin, certain, cautious = (np.full(n, np.inf) for _ in range(3))
-    for stretch in input_intervals(vin, api_in):
+    for stretch in input_intervals(vin, api_in.sets):
         targets = api_out.sets[stretch.logic].binding_edges(vdd)
         inside, outside = stretch.inside_of(curves.vout), stretch.outside_of(curves.vout)
         image, edges = _image(inside), stretch.at_edges(curves.vout)
@@ -147,7 +148,7 @@ def score_curves(curves: Curves, vin: Floats, api_in: Api, api_out: Api, vdd: fl
         unsimulated. The other arguments are those of `check_curves`.
     """
     score = np.zeros(len(curves.vout))
-    for stretch in input_intervals(vin, api_in):
+    for stretch in input_intervals(vin, api_in.sets):
         inside = np.concatenate(
             [stretch.inside_of(curves.vout), stretch.at_edges(curves.vout)], axis=2
         )
@@ -184,7 +185,7 @@ def squared_error(curves: Curves, vin: Floats, api_in: Api, vdd: float) -> Float
         )
     total = {logic: np.zeros(len(curves.vout)) for logic in ideal}
     n_points = dict.fromkeys(ideal, 0)
-    for stretch in input_intervals(vin, api_in):
+    for stretch in input_intervals(vin, api_in.sets):
         outputs = np.concatenate(
             [stretch.inside_of(curves.vout), stretch.at_edges(curves.vout)], axis=2
         )
@@ -207,7 +208,7 @@ def find_witness(
         Names of the sweep directions; the rest as in `check_curves`.
     """
     found: list[tuple[float, Witness]] = []
-    for stretch in input_intervals(vin, api_in):
+    for stretch in input_intervals(vin, api_in.sets):
         low, high = np.array(api_out.sets[stretch.logic].binding_edges(vdd)).T[..., np.newaxis]
         inputs = np.append(vin[stretch.inside], stretch.edges)
         one = vout[np.newaxis]
@@ -251,10 +252,10 @@ class InputInterval:
         return vout[:, :, self.below] * (1.0 - self.part) + vout[:, :, self.below + 1] * self.part
 
 
-def input_intervals(vin: Floats, api: Api) -> Iterator[InputInterval]:
-    """Cut the grid `vin` [V] into the intervals of an input API."""
+def input_intervals(vin: Floats, sets: Mapping[str, VoltageSet]) -> Iterator[InputInterval]:
+    """Cut the grid `vin` [V] into the intervals of an input API's sets."""
     same = _SAME_VOLTAGE * max(1.0, float(vin[-1]))
-    for logic, voltages in api.sets.items():
+    for logic, voltages in sets.items():
         for low, high in voltages.intervals:
             first, stop = np.searchsorted(vin, [low - same, high + same])
             off_grid = [

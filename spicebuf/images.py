@@ -6,7 +6,7 @@ reading does the contrary, so that the truth by the samples lies between the two
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -47,6 +47,8 @@ class Transfer:
         Of each θ, ≥ 0.
     reading : Reading
         θ without a trusted curve weigh nothing in the safe reading, and do everything in the other.
+    grid : float or None
+        Step of the voltages that images are rounded to outward, and preimages inward [V].
     """
 
     curves: Curves
@@ -54,12 +56,19 @@ class Transfer:
     vdd: float
     weight: Floats
     reading: Reading = Reading.SAFE
+    grid: float | None = None
+
+    def __getitem__(self, place: int) -> "Transfer":
+        """Return the curves of one θ."""
+        one = slice(place, place + 1)
+        curves = Curves(self.curves.vout[one], self.curves.status[one], self.curves.attempt[one])
+        return replace(self, curves=curves, weight=self.weight[one])
 
     def images(self, sets: Sets) -> Images:
         """Return where each θ sends the voltages of `sets`: a piece for each interval and branch."""
-        api = Api("sets", {str(label): VoltageSet(each) for label, each in enumerate(sets)})
+        labelled = {str(label): VoltageSet(each) for label, each in enumerate(sets)}
         pieces: list[list[tuple[Floats, Floats]]] = [[] for _ in sets]
-        for stretch in input_intervals(self.vin, api):
+        for stretch in input_intervals(self.vin, labelled):
             inside = stretch.inside_of(self.curves.vout)
             outside = stretch.outside_of(self.curves.vout)
             pieces[int(stretch.logic)] += self._pieces(inside, outside)
@@ -69,7 +78,8 @@ class Transfer:
         for label, each in enumerate(pieces):
             for number, (least, greatest) in enumerate(each):
                 low[label, number], high[label, number] = least, greatest
-        return Images(low, high, self._weights)
+        images = Images(low, high, self._weights)
+        return images if self.grid is None else images.on_grid(self.grid)
 
     def preimages(self, sets: Sets) -> Preimages:
         """Return which input voltages each θ sends into `sets`, on all branches."""
@@ -79,7 +89,8 @@ class Transfer:
             np.stack([_padded(each[end], most, fill) for each in found])
             for end, fill in ((0, np.inf), (1, -np.inf))
         )
-        return Preimages(low, high, self._weights)
+        preimages = Preimages(low, high, self._weights)
+        return preimages if self.grid is None else preimages.on_grid(self.grid)
 
     def distance(self, sets: Sets) -> Floats:
         """Return how far outputs are from `sets` [V], shape (n_logical, n, n_points); NaN if untrusted.

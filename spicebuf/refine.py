@@ -140,7 +140,7 @@ def _pieces(
     """Cut the curves into the intervals of the input API, edges that are off the grid simulated."""
     api_in, api_out = apis
     vin, vout = on.vin, curves.vout[rows]
-    for interval in input_intervals(vin, api_in):
+    for interval in input_intervals(vin, api_in.sets):
         x, y = vin[interval.inside], interval.inside_of(vout)[:, 0].astype(np.float64)
         for edge in interval.edges.tolist():
             extra = _simulate(on, theta, rows, Stretch(edge, edge, 1), pool, found)

@@ -135,10 +135,8 @@ def _print_proof(answer: dict[str, Any]) -> None:
         f"those of the search (seed {answer['seed']}), where what is best looks too good"
     )
     bound = number(answer["upper_bound"])
-    if answer["gap"] == 0.0:
-        click.echo(f"proven: no API exceeds {bound} in sample ({answer['n_cells']} cells)")
-    else:
-        click.echo(f"not proven: no API exceeds {bound} in sample ({answer['n_cells']} cells)")
+    proven = "proven" if answer["gap"] == 0.0 else "not proven to be the best"
+    click.echo(f"{proven}: no API exceeds {bound} in sample ({answer['basis']})")
     if answer["optimistic_bound"] is not None:
         bound = number(answer["optimistic_bound"])
         click.echo(f"what the points leave open could make that {bound}")
@@ -148,5 +146,5 @@ def _print_proof(answer: dict[str, Any]) -> None:
     if share is not None:
         click.echo(
             f"it admits {share:.1%} of what works end to end; {answer['n_solutions']} of "
-            f"{answer['n_pairs']} pairs of θ do in the banks of the search"
+            f"{answer['n_tuples']} combinations of θ do in the banks of the search"
         )

@@ -51,6 +51,10 @@ class Images:
         """Return the images of some θ."""
         return Images(self.low[:, :, places], self.high[:, :, places], self.weight[places])
 
+    def on_grid(self, step: float) -> "Images":
+        """Return the images with their ends rounded outward to multiples of `step` [V]."""
+        return Images(_down(self.low, step), _up(self.high, step), self.weight)
+
     def held_by(self, sets: Sets) -> Bools:
         """Return whose pieces all lie in an interval of `sets`, shape (n,)."""
         held = np.ones(len(self.weight), dtype=np.bool_)
@@ -88,6 +92,10 @@ class Preimages:
         """Return the preimages of some θ."""
         return Preimages(self.low[:, :, places], self.high[:, :, places], self.weight[places])
 
+    def on_grid(self, step: float) -> "Preimages":
+        """Return the preimages with their ends rounded inward to multiples of `step` [V]."""
+        return Preimages(_up(self.low, step), _down(self.high, step), self.weight)
+
     @property
     def somewhere(self) -> Bools:
         """Whose preimages of all logical values hold something, shape (n,)."""
@@ -121,10 +129,7 @@ def on_grid(images: Images, preimages: Preimages, step: float) -> tuple[Images, 
 
     θ that work together after it do so before it, to within a billionth of a step.
     """
-    return (
-        Images(_down(images.low, step), _up(images.high, step), images.weight),
-        Preimages(_up(preimages.low, step), _down(preimages.high, step), preimages.weight),
-    )
+    return images.on_grid(step), preimages.on_grid(step)
 
 
 def _down(volts: Floats, step: float) -> Floats:

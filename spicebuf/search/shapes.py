@@ -1,14 +1,14 @@
 """Shapes: in which order the logical values of an API follow one another along the voltage axis."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import TypeAlias
 
 import numpy as np
 
 from spicebuf.errors import InputError
 from spicebuf.search.cells import Cell, Run
-from spicebuf.search.relation import Bools, Floats, Images, Preimages, Relation
+from spicebuf.search.relation import Bools, Floats, Images, Preimages, Relation, Sets
 
 Shape: TypeAlias = tuple[int, ...]
 """Labels of the runs of an API, ascending; no label follows itself."""
@@ -23,6 +23,12 @@ def name_of(shape: Shape) -> str:
     if set(shape) == {0, 1}:
         return _NAMES.get(shape, f"folded {''.join(map(str, shape))}")
     return "".join(map(str, shape))
+
+
+def shape_of(sets: Sets) -> Shape:
+    """Return the order of the logical values of an API."""
+    lows = sorted((low, label) for label, each in enumerate(sets) for low, _ in each)
+    return tuple(label for label, _ in groupby(label for _, label in lows))
 
 
 def shapes_of(n_logical: int, max_intervals: int) -> tuple[Shape, ...]:

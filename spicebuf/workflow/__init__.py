@@ -6,10 +6,11 @@ from spicebuf.workflow.checks import ComponentCheck, SystemCheck, check_system
 from spicebuf.workflow.decks import decks_of, words_for_unsimulated
 from spicebuf.workflow.discretisation import Basis, Discretisation
 from spicebuf.workflow.entropies import SystemEntropy, check_bank, entropy_system
+from spicebuf.workflow.findings import SystemSearch, Wanted
 from spicebuf.workflow.profiles import LOSSES, Ladder, SystemProfile, profile_system
 from spicebuf.workflow.run import Run, run_system
 from spicebuf.workflow.search_answers import search_answer
-from spicebuf.workflow.searches import SystemSearch, Wanted, search_system
+from spicebuf.workflow.searches import search_system
 from spicebuf.workflow.settings import METHODS, Progress, Settings
 
 __all__ = [

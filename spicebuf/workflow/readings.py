@@ -1,31 +1,26 @@
-"""Banks → images and preimages, block by block."""
+"""Banks → images and preimages."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from spicebuf.check import Floats
 from spicebuf.images import Reading, Transfer, joined_images, joined_preimages
 from spicebuf.search import Images, Preimages, Sets
+from spicebuf.simulate import Curves
 from spicebuf.workflow.banks import SweptBank
 
 
 @dataclass(frozen=True)
 class BankLink:
-    """A bank as a link of a chain; its curves are read from disk each time.
+    """A bank, every θ of which counts alike, as a link of a chain; it is read block by block each time.
 
-    Attributes
-    ----------
-    swept : SweptBank
-    weight : array of float, shape (n,)
-        Of each θ.
-    reading : Reading
+    The attributes are those of `Transfer`.
     """
 
     swept: SweptBank
-    weight: Floats
-    reading: Reading
+    reading: Reading = Reading.SAFE
+    grid: float | None = None
 
     def images(self, sets: Sets) -> Images:
         """Return where each θ sends the voltages of `sets`."""
@@ -36,13 +31,21 @@ class BankLink:
         return joined_preimages([block.preimages(sets) for block in self._blocks()])
 
     def _blocks(self) -> Iterator[Transfer]:
-        on, first = self.swept.bank.bench, 0
         for curves in self.swept.bank.read(self.swept.n):
-            weight = self.weight[first : first + len(curves.status)]
-            yield Transfer(curves, on.vin, on.vdd, weight, self.reading)
-            first += len(curves.status)
+            yield _transfer(curves, self.swept, self.reading, self.grid)
 
 
-def even_link(swept: SweptBank, reading: Reading) -> BankLink:
-    """Return a bank as a link in which every θ counts alike."""
-    return BankLink(swept, np.ones(swept.n), reading)
+def in_memory(swept: SweptBank, grid: float | None = None) -> Transfer:
+    """Return a bank as a link of a chain, read once, in the safe reading."""
+    blocks = list(swept.bank.read(swept.n))
+    curves = Curves(
+        np.concatenate([block.vout for block in blocks]),
+        np.concatenate([block.status for block in blocks]),
+        np.concatenate([block.attempt for block in blocks]),
+    )
+    return _transfer(curves, swept, Reading.SAFE, grid)
+
+
+def _transfer(curves: Curves, swept: SweptBank, reading: Reading, grid: float | None) -> Transfer:
+    on, weight = swept.bank.bench, np.ones(len(curves.status))
+    return Transfer(curves, on.vin, on.vdd, weight, reading, grid)

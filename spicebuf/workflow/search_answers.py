@@ -7,14 +7,15 @@ from spicebuf.api import Api
 from spicebuf.entropy import UNITS
 from spicebuf.system import System
 from spicebuf.workflow.answers import entropy_answer, finite, log_volume_answer
-from spicebuf.workflow.searches import SECOND, Ranked, SystemSearch
+from spicebuf.workflow.findings import Certificate, Finding, Ranked, SystemSearch
+from spicebuf.workflow.held_out import SECOND
 
 
 def search_answer(
     system: System, result: SystemSearch, seed: int, unit: str = "nat"
 ) -> dict[str, Any]:
     """Answer of `search`; log volumes in `unit`, voltages in volts."""
-    scale = UNITS[unit]
+    scale, finding = UNITS[unit], result.finding
     entropy = entropy_answer(result.system, result.entropy, seed + SECOND, unit)
     return {
         "version": spicebuf.__version__,
@@ -26,45 +27,40 @@ def search_answer(
         "searched": [api.name for api in result.best.apis],
         "kind": result.best.kind,
         **log_volume_answer(result.entropy.total, unit),
-        "log_volume_in_sample": finite(result.best.in_sample / scale),
-        "upper_bound": finite(result.found.upper_bound / scale),
-        "gap": finite(result.best.gap / scale),
-        "optimistic_bound": _scaled(result.optimistic_bound, scale),
-        "spectral_bound": _spectral(result, scale),
-        "share_of_solutions": _scaled(result.share_of_solutions, 1.0),
-        "n_solutions": round(result.solutions.weight),
-        "n_pairs": result.solutions.n_senders * result.solutions.n_takers,
-        "n_cells": result.found.optimum.n_cells,
-        "drawn": _drawn(result, unit),
+        **_certificate(finding.certificate, scale),
+        "optimistic_bound": _scaled(finding.optimistic_bound, scale),
+        "spectral_bound": _scaled(finding.spectral_bound, scale),
+        "share_of_solutions": result.share_of_solutions,
+        "n_solutions": finding.n_solutions,
+        "n_tuples": finding.n_tuples,
+        "drawn": _drawn(finding, unit),
         "components": entropy["components"],
-        "top": [_ranked(each, unit) for each in result.top],
-        "runners_up": [_ranked(each, unit) for each in result.runners_up],
+        "top": [_ranked(each, unit) for each in finding.top],
+        "runners_up": [_ranked(each, unit) for each in finding.runners_up],
         "given": _given(system, result, seed, unit),
     }
 
 
-def _spectral(result: SystemSearch, scale: float) -> float | None:
-    """Return the bound from all pairs of θ at once, of the first search if that was in the banks."""
-    limit, first = result.solutions.spectral_limit, result.everywhere
-    if limit is None or first.drawn is not None:
-        return None
-    return finite(first.pair.log_volume(limit) / scale)
+def _certificate(found: Certificate, scale: float) -> dict[str, Any]:
+    return {
+        "log_volume_in_sample": finite(found.in_sample / scale),
+        "upper_bound": finite(found.upper_bound / scale),
+        "gap": finite(found.gap / scale),
+        "basis": found.basis,
+        "n_steps": found.n_steps,
+    }
 
 
-def _drawn(result: SystemSearch, unit: str) -> dict[str, Any] | None:
+def _drawn(finding: Finding, unit: str) -> dict[str, Any] | None:
     """Tell how the θ of the search were drawn, if not from the prior, and what was known without."""
-    drawn, scale, first = result.found.drawn, UNITS[unit], result.everywhere
+    drawn = finding.certificate.drawn
     if drawn is None:
         return None
     return {
         "events": [log_volume_answer(event, unit) for event in drawn.events],
         "inner": drawn.inner,
         "outer": drawn.outer,
-        "everywhere": {
-            "log_volume_in_sample": finite(first.in_sample / scale),
-            "upper_bound": finite(first.upper_bound / scale),
-            "gap": finite(first.optimum.gap / scale),
-        },
+        "everywhere": _certificate(finding.everywhere, UNITS[unit]),
     }
 
 
@@ -76,7 +72,7 @@ def _given(system: System, result: SystemSearch, seed: int, unit: str) -> dict[s
     return {
         "apis": [_api(api) for api in system.apis if api.name in names],
         **log_volume_answer(result.given.total, unit),
-        "log_volume_in_sample": _scaled(result.given_in_sample, UNITS[unit]),
+        "log_volume_in_sample": _scaled(result.finding.given_in_sample, UNITS[unit]),
         "components": entropy["components"],
     }
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spicebuf.entropy import LogVolume, log_of
 from spicebuf.errors import InputError
@@ -16,14 +16,13 @@ from spicebuf.search import (
     Sets,
     count_solutions,
     narrowest,
-    on_grid,
     widest,
 )
 from spicebuf.sweep import ngspice_version, simulators
 from spicebuf.system import System
 from spicebuf.workflow.banks import SweptBank, put_on_bench
 from spicebuf.workflow.events import event_of, lab_of
-from spicebuf.workflow.readings import even_link
+from spicebuf.workflow.readings import BankLink
 from spicebuf.workflow.relaxed import Draw, Sample, draw_senders, draw_takers
 from spicebuf.workflow.settings import Progress, Settings
 
@@ -66,10 +65,8 @@ def plain_pair(
 ) -> Pair:
     """Return the sides of the API at a place from banks of draws of the prior."""
     before, after = banks[place - 1], banks[place]
-    images = even_link(before, reading).images(sets_at(system, place - 1))
-    preimages = even_link(after, reading).preimages(sets_at(system, place + 1))
-    if grid is not None and reading is Reading.SAFE:
-        images, preimages = on_grid(images, preimages, grid)
+    images = BankLink(before, reading, grid).images(sets_at(system, place - 1))
+    preimages = BankLink(after, reading, grid).preimages(sets_at(system, place + 1))
     return Pair(images, preimages, -math.log(before.n) - math.log(after.n))
 
 
@@ -180,10 +177,8 @@ class _Drawing:
         return self._draw(draw_takers, self.place, self.wanted, senders)
 
     def pair(self, first: Sample, second: Sample, grid: float | None) -> Pair:
-        images = first.transfer.images(self.given)
-        preimages = second.transfer.preimages(self.wanted)
-        if grid is not None:
-            images, preimages = on_grid(images, preimages, grid)
+        images = replace(first.transfer, grid=grid).images(self.given)
+        preimages = replace(second.transfer, grid=grid).preimages(self.wanted)
         return Pair(images, preimages, first.log_weight + second.log_weight)
 
     def _draw(self, draw: Draw, index: int, sets: Sets, partners: tuple[Sets, ...]) -> Sample:

@@ -1,0 +1,44 @@
+"""How much of the prior works end to end, whatever happens inside."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from spicebuf.images import Reading, Transfer
+from spicebuf.search import Sets, count_solutions
+from spicebuf.system import System
+from spicebuf.workflow.banks import SweptBank
+from spicebuf.workflow.readings import in_memory
+from spicebuf.workflow.sides import plain_pair, sets_at
+
+_PAIR = 2
+_MOST_TUPLES = 5_000
+
+
+def end_to_end(system: System, banks: Sequence[SweptBank]) -> tuple[int, int]:
+    """Return how many of so many combinations of θ from banks work from the first API to the last.
+
+    Of two components, all pairs; of more, the first θ of all, the second of all, and so on.
+    """
+    if len(banks) == _PAIR:
+        pair = plain_pair(system, 1, banks, Reading.SAFE, None)
+        solutions = count_solutions(pair.images, pair.preimages)
+        return round(solutions.weight), solutions.n_senders * solutions.n_takers
+    links = [in_memory(swept) for swept in banks]
+    n = min(_MOST_TUPLES, *(swept.n for swept in banks))
+    first, last = sets_at(system, 0), sets_at(system, len(banks))
+    return sum(_works([link[k] for link in links], first, last) for k in range(n)), n
+
+
+def _works(links: Sequence[Transfer], first: Sets, last: Sets) -> bool:
+    """Tell whether components of one θ each send what one API allows to what another allows."""
+    for link in links[:-1]:
+        images = link.images(first)
+        if not images.weight[0] or np.any(images.low > images.high):
+            return False
+        first = tuple(
+            tuple(zip(low[:, 0].tolist(), high[:, 0].tolist(), strict=True))
+            for low, high in zip(images.low, images.high, strict=True)
+        )
+    images = links[-1].images(first)
+    return bool(images.weight[0] and images.held_by(last)[0])

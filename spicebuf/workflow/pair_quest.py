@@ -1,0 +1,181 @@
+"""The API between two components: exact, with what stands beside it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from spicebuf.errors import InputError
+from spicebuf.images import Reading
+from spicebuf.search import (
+    Candidate,
+    Optimum,
+    Shape,
+    Solutions,
+    count_solutions,
+    name_of,
+    search,
+    shapes_of,
+    simplified,
+)
+from spicebuf.system import System
+from spicebuf.workflow.banks import SweptBank
+from spicebuf.workflow.findings import Certificate, Finding, Ranked, Wanted
+from spicebuf.workflow.held_out import HeldOut
+from spicebuf.workflow.settings import Progress, Settings
+from spicebuf.workflow.sides import (
+    FEW,
+    Drawn,
+    Pair,
+    is_sampled,
+    plain_pair,
+    relaxed_pair,
+    sets_at,
+    zoomed_pair,
+)
+
+_RUNNER_UP_SECONDS = 5.0
+_MOST_RUNNERS_UP = 12
+# The API is the one between the components.
+_PLACE = 1
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The answer of one search, and the θ that it saw."""
+
+    pair: Pair
+    optimum: Optimum
+    drawn: Drawn | None
+
+    @property
+    def best(self) -> Candidate:
+        return self.optimum.best[0]
+
+    @property
+    def certificate(self) -> Certificate:
+        in_sample = self.pair.log_volume(self.best.product)
+        upper_bound = self.pair.log_volume(self.optimum.limit)
+        return Certificate(
+            in_sample, upper_bound, "branch and bound", self.optimum.n_cells, self.drawn
+        )
+
+
+@dataclass(frozen=True)
+class PairQuest:
+    """The search for the API between the two components of a system."""
+
+    system: System
+    banks: tuple[SweptBank, ...]
+    settings: Settings
+    wanted: Wanted
+    held_out: HeldOut
+    on_progress: Progress
+
+    def finding(self) -> Finding:
+        """Search.
+
+        Raises
+        ------
+        InputError
+            If no θ are found that work end to end.
+        """
+        plain = self._plain(Reading.SAFE)
+        solutions = count_solutions(plain.images, plain.preimages)
+        everywhere = self._everywhere(plain, solutions)
+        found = self._nearer(everywhere) or everywhere
+        top = tuple(self._ranked(each, found) for each in found.optimum.best)
+        limit = solutions.spectral_limit
+        return Finding(
+            top=top,
+            runners_up=() if found.drawn else tuple(self._runners_up(found)),
+            certificate=found.certificate,
+            everywhere=everywhere.certificate,
+            optimistic_bound=None if found.drawn else self._optimistic(),
+            spectral_bound=None if limit is None else plain.log_volume(limit),
+            n_solutions=round(solutions.weight),
+            n_tuples=solutions.n_senders * solutions.n_takers,
+            given_in_sample=self._given(plain),
+        )
+
+    def _everywhere(self, plain: Pair, solutions: Solutions) -> _Found:
+        """Search in the banks; where almost nothing in them works, in θ that are drawn for it."""
+        pair, drawn = plain, None
+        if is_sampled(self.banks) and solutions.n_useful < FEW:
+            pair, drawn = relaxed_pair(
+                self.system, _PLACE, self.settings, self.wanted.grid, self.on_progress
+            )
+        found = _Found(pair, self._search(pair, n_best=self.wanted.n_best), drawn)
+        if not found.optimum.best:
+            raise InputError(self._nothing(solutions))
+        return found
+
+    def _nearer(self, found: _Found) -> _Found | None:
+        """Search once more near an API that so few θ stand for that chance chose it; else None."""
+        if min(found.best.sent, found.best.taken) >= FEW or not is_sampled(self.banks):
+            return None
+        pair, drawn = zoomed_pair(
+            self.system, _PLACE, found.best, self.settings, self.wanted.grid, self.on_progress
+        )
+        optimum = self._search(pair, n_best=self.wanted.n_best)
+        return _Found(pair, optimum, drawn) if optimum.best else None
+
+    def _optimistic(self) -> float:
+        pair = self._plain(Reading.OPTIMISTIC)
+        return pair.log_volume(self._search(pair).limit)
+
+    def _runners_up(self, found: _Found) -> Iterator[Ranked]:
+        shapes = shapes_of(len(self.system.logical_values), self.wanted.max_intervals)
+        others = [shape for shape in shapes if shape != found.best.shape][:_MOST_RUNNERS_UP]
+        optima = [self._search(found.pair, [shape]) for shape in others]
+        some = [_Found(found.pair, optimum, None) for optimum in optima if optimum.best]
+        for each in sorted(some, key=lambda each: -each.best.product):
+            yield self._ranked(each.best, each)
+
+    def _ranked(self, candidate: Candidate, found: _Found) -> Ranked:
+        """Return an API with its log volumes; its edges have few digits, or lie on the grid."""
+        on_a_grid = self.wanted.grid is not None
+        sets = candidate.tight if on_a_grid else simplified(candidate.tight, candidate.wide)
+        apis = self.held_out.named({_PLACE: sets})
+        return Ranked(
+            apis=apis,
+            kind=name_of(candidate.shape),
+            in_sample=found.pair.log_volume(candidate.product),
+            held_out=self.held_out.volume(apis, is_rare=found.drawn is not None),
+            gap=found.optimum.gap,
+        )
+
+    def _given(self, plain: Pair) -> float | None:
+        if not self.system.apis[_PLACE].sets:
+            return None
+        return plain.admit(sets_at(self.system, _PLACE))
+
+    def _plain(self, reading: Reading) -> Pair:
+        grid = self.wanted.grid if reading is Reading.SAFE else None
+        return plain_pair(self.system, _PLACE, self.banks, reading, grid)
+
+    def _search(
+        self, pair: Pair, shapes: Sequence[Shape] | None = None, n_best: int = 1
+    ) -> Optimum:
+        what = "search" if shapes is None else "search, " + ", ".join(map(name_of, shapes))
+        seconds = self.wanted.max_seconds
+        return search(
+            pair.images,
+            pair.preimages,
+            self.wanted.max_intervals,
+            n_best=n_best,
+            shapes=shapes,
+            max_seconds=seconds if shapes is None else min(seconds, _RUNNER_UP_SECONDS),
+            on_progress=lambda n_cells, _best, _limit: self.on_progress(what, n_cells, 0),
+        )
+
+    def _nothing(self, solutions: Solutions) -> str:
+        first, last = self.system.apis[0].name, self.system.apis[-1].name
+        pair = self._plain(Reading.OPTIMISTIC)
+        words = (
+            f"{self.system.path.name}: of {solutions.n_senders} by {solutions.n_takers} θ no two surely "
+            f"work from {first!r} to {last!r}"
+        )
+        if count_solutions(pair.images, pair.preimages).weight:
+            return f"{words}; between their points some may: take more --points"
+        return (
+            f"{words}: widen the sets of {last!r}, narrow those of {first!r}, or take other priors"
+        )
