@@ -14,10 +14,14 @@ from numpy.typing import NDArray
 from spicebuf.api import Api
 from spicebuf.entropy import NEAR, UNITS, Profile
 from spicebuf.errors import InputError
+from spicebuf.search import Edge, Landscape, Sets
 
 # Colour-blind safe (Okabe & Ito, "Color universal design", 2008), one per logical value in turn.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _VIOLATING = "#b0b0b0"
+
+# Distances of the contours from the maximum of a landscape [nat].
+_CONTOURS = (2.0, 1.0, 0.5)
 
 FORMATS = (".png", ".svg", ".pdf")
 
@@ -101,6 +105,90 @@ def _draw_slopes(axes: Axes, profile: Profile) -> None:
         axes.fill_between(ends, *profile.learning.interval, color=_COLORS[2], alpha=0.3)
         axes.plot(ends, [profile.learning.value] * 2, color=_COLORS[2], label=label)
         axes.legend(fontsize="small")
+
+
+def draw_landscape(
+    landscape: Landscape, vdd: float, labels: Sequence[str], path: Path, api: Api | None = None
+) -> None:
+    """Draw the greatest log volume over two edges, between the rails 0 and `vdd` [V], and save it.
+
+    The map is blank where no API admits anything. `labels` name the logical values; the edges of `api`
+    are marked. `path` ends as `draw_panels` says.
+
+    Raises
+    ------
+    InputError
+        If the intervals of `api` do not follow one another in the order of the landscape's.
+    """
+    mpl.use("agg")
+    figure = Figure(figsize=(6.0, 5.2), layout="constrained")
+    axes = figure.subplots()
+    x, y = (_edge_name(edge, landscape.pattern, labels) for edge in landscape.edges)
+    order = ", ".join(labels[label] for label in landscape.pattern)
+    limits = (-0.02 * vdd, 1.02 * vdd)
+    axes.set(xlabel=x, ylabel=y, title=f"intervals, ascending: {order}", aspect="equal")
+    axes.set(xlim=limits, ylim=limits, facecolor="white")
+    _draw_map(figure, axes, landscape)
+    _mark_edges(axes, landscape, labels, api)
+    figure.savefig(path, dpi=150)
+
+
+def _edge_name(edge: Edge, pattern: Sequence[int], labels: Sequence[str]) -> str:
+    side = "upper" if edge.is_upper else "lower"
+    which = f"interval {edge.number} of " if pattern.count(edge.label) > 1 else ""
+    return f"{side} edge of {which}logical {labels[edge.label]} [V]"
+
+
+def _draw_map(figure: Figure, axes: Axes, landscape: Landscape) -> None:
+    volume = np.ma.masked_invalid(landscape.log_volume.T)
+    if volume.mask.all():
+        axes.text(0.5, 0.5, "no API admits anything", transform=axes.transAxes, ha="center")
+        return
+    colors = axes.pcolormesh(*landscape.axes, volume, cmap="viridis", shading="nearest")
+    figure.colorbar(colors, label="greatest log volume [nat]")
+    if min(volume.shape) > 1:
+        _draw_contours(axes, landscape, volume)
+
+
+def _draw_contours(axes: Axes, landscape: Landscape, volume: np.ma.MaskedArray) -> None:
+    names = {
+        float(volume.max()) - distance: f"−{distance:g}"
+        for distance in _CONTOURS
+        if distance < np.ptp(volume)
+    }
+    if not names:
+        return
+    lines = axes.contour(
+        *landscape.axes, volume, list(names), colors="black", linewidths=0.7, linestyles="solid"
+    )
+    axes.clabel(lines, fmt=dict(zip(lines.levels, names.values(), strict=True)), fontsize="x-small")
+    axes.plot([], [], color="black", linewidth=0.7, label="so many nat from the maximum")
+
+
+def _mark_edges(axes: Axes, landscape: Landscape, labels: Sequence[str], api: Api | None) -> None:
+    """Mark the two edges of the best API, and of a given one."""
+    if landscape.best is not None:
+        x, y = (edge.of(landscape.best) for edge in landscape.edges)
+        most = f"maximum, {landscape.log_volume.max():.3f} nat".replace("-", "−")
+        axes.plot(x, y, "*", color=_COLORS[1], mec="white", markersize=14, label=most, zorder=4)
+    if api is not None:
+        x, y = (edge.of(_sets_of(api, landscape.pattern, labels)) for edge in landscape.edges)
+        axes.plot(x, y, "D", color="white", mec="black", markersize=7, label=api.name, zorder=4)
+    if landscape.best is not None or api is not None:
+        axes.figure.legend(loc="outside lower center", ncols=3, fontsize="small")
+
+
+def _sets_of(api: Api, pattern: Sequence[int], labels: Sequence[str]) -> Sets:
+    """Return the intervals of an API, which must follow one another as in a pattern."""
+    sets = tuple(api.sets[name].intervals if name in api.sets else () for name in labels)
+    order = sorted((interval, label) for label, each in enumerate(sets) for interval in each)
+    if tuple(label for _, label in order) != tuple(pattern):
+        wanted = ", ".join(labels[label] for label in pattern)
+        raise InputError(
+            f"API {api.name!r}: its intervals do not follow one another in the order {wanted} of the "
+            "landscape; leave it out or ask for a landscape of its order"
+        )
+    return sets
 
 
 def _draw(axes: Axes, panel: Panel, vdd: float) -> None:

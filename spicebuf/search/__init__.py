@@ -3,7 +3,11 @@
 from spicebuf.search.chain_optimum import ChainOptimum, Proof
 from spicebuf.search.chains import search_chain
 from spicebuf.search.edges import simplified
+from spicebuf.search.grids import GRID_STEP, grid_of
+from spicebuf.search.landscape import Landscape, landscape
+from spicebuf.search.lattice import MAX_EDGES, Lattice, lattice
 from spicebuf.search.links import Link
+from spicebuf.search.naming import Edge, edge_named, edges_of
 from spicebuf.search.optimum import Candidate, Optimum, search, widened
 from spicebuf.search.partners import narrowest, overhang, widest
 from spicebuf.search.relation import Bools, Images, Preimages, Sets, on_grid
@@ -11,10 +15,15 @@ from spicebuf.search.shapes import Shape, name_of, shape_of, shapes_of
 from spicebuf.search.solutions import Solutions, count_solutions
 
 __all__ = [
+    "GRID_STEP",
+    "MAX_EDGES",
     "Bools",
     "Candidate",
     "ChainOptimum",
+    "Edge",
     "Images",
+    "Landscape",
+    "Lattice",
     "Link",
     "Optimum",
     "Preimages",
@@ -23,6 +32,11 @@ __all__ = [
     "Shape",
     "Solutions",
     "count_solutions",
+    "edge_named",
+    "edges_of",
+    "grid_of",
+    "landscape",
+    "lattice",
     "name_of",
     "narrowest",
     "on_grid",
