@@ -5,6 +5,7 @@ from importlib import import_module
 from itertools import combinations, product
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -221,8 +222,11 @@ def test_a_figure_marks_the_maximum_and_a_given_api(tmp_path: Path) -> None:
     found = landscape(*crowd(5), (1, 0), edges[1:3], (axis, axis))
     sets = {"lo": VoltageSet.parse("[3, 5]"), "hi": VoltageSet.parse("[0, 1.5]")}
     mine = Api("mine", sets)
-    draw_landscape(found, 5.0, ["lo", "hi"], tmp_path / "map.svg", mine)
-    assert (tmp_path / "map.svg").stat().st_size > 1000
+    with mpl.rc_context({"svg.fonttype": "none"}):
+        draw_landscape(found, 5.0, ["lo", "hi"], tmp_path / "map.svg", mine)
+    text = (tmp_path / "map.svg").read_text(encoding="utf-8")
+    for words in ("upper edge of logical hi [V]", "lower edge of logical lo [V]", "−0.5<", "mine"):
+        assert words in text
     other = replace(found, pattern=(0, 1))
     with pytest.raises(InputError, match=r"'mine'.* order lo, hi"):
         draw_landscape(other, 5.0, ["lo", "hi"], tmp_path / "map.svg", mine)

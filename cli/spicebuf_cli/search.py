@@ -8,6 +8,7 @@ import click
 from spicebuf_cli import options
 from spicebuf_cli.output import (
     interval,
+    note,
     number,
     print_json,
     print_sweep_summary,
@@ -15,10 +16,14 @@ from spicebuf_cli.output import (
     progress_bar,
     require_folder,
     write_answer,
+    writing,
 )
 
 if TYPE_CHECKING:
-    from spicebuf.workflow import Settings
+    from spicebuf.system import System
+    from spicebuf.workflow import Settings, SystemSearch
+
+_DEFAULT_FIGURE = Path("landscape.png")
 
 
 @click.command(short_help="The APIs of greatest log volume, with a proof.")
@@ -47,6 +52,20 @@ if TYPE_CHECKING:
     show_default=True,
     help="After which a search stops without a proof, and says how far it got.",
 )
+@click.option(
+    "--landscape",
+    nargs=2,
+    metavar="EDGE EDGE",
+    help="Draw the greatest log volume over two edges, such as 0.low and 1.high.",
+)
+@click.option(
+    "--figure",
+    type=click.Path(path_type=Path),
+    help=f"Of a landscape: file to draw it in. [default: {_DEFAULT_FIGURE}]",
+)
+@click.option(
+    "--lattice", is_flag=True, help="Count all closed APIs, and tell how volume is spread."
+)
 @options.bits_option
 @options.out_option("Also write the JSON answer to this file.")
 def search(
@@ -56,6 +75,9 @@ def search(
     grid: float | None,
     top: int,
     max_seconds: float,
+    landscape: tuple[str, str] | None,
+    figure: Path | None,
+    lattice: bool,
     bits: bool,
     as_json: bool,
     out: Path | None,
@@ -68,11 +90,14 @@ def search(
     from spicebuf.workflow import Wanted, search_answer, search_system  # noqa: PLC0415
 
     require_folder("--out", out)
-    wanted = Wanted(max_intervals, grid, top, max_seconds)
+    path = _figure_path(figure, wanted=landscape is not None)
+    wanted = Wanted(max_intervals, grid, top, max_seconds, landscape, lattice)
     loaded = load_system(system)
     with progress_bar() as progress:
         result = search_system(loaded, settings, wanted, progress)
     answer = search_answer(loaded, result, settings.seed, "bit" if bits else "nat")
+    if path is not None:
+        _draw(loaded, result, path)
     write_answer(out, answer)
     if as_json:
         print_json(answer)
@@ -80,6 +105,31 @@ def search(
     print_sweep_summary(result.banks)
     print_sweep_summary(result.entropy.banks)
     _print(answer)
+
+
+def _figure_path(figure: Path | None, *, wanted: bool) -> Path | None:
+    """Return where to draw, a place that can be written to, or None if nothing is to be drawn."""
+    from spicebuf.report import require_format  # noqa: PLC0415 (start-up time)
+
+    if not wanted:
+        if figure is not None:
+            raise click.UsageError("--figure needs --landscape")
+        return None
+    path = figure or _DEFAULT_FIGURE
+    require_format(path)
+    require_folder("--figure", path)
+    return path
+
+
+def _draw(system: "System", result: "SystemSearch", path: Path) -> None:
+    from spicebuf.report import draw_landscape  # noqa: PLC0415 (start-up time)
+
+    found = result.finding.landscape
+    assert found is not None  # noqa: S101 (it was asked for)
+    (api,) = result.best.apis
+    with writing(f"figure {path}"):
+        draw_landscape(found, system.vdd, system.logical_values, path, api)
+    note(f"figure: {path}")
 
 
 def _print(answer: dict[str, Any]) -> None:
@@ -91,6 +141,8 @@ def _print(answer: dict[str, Any]) -> None:
         [_row("best", answer, answer["searched"]), *_others(answer)],
     )
     _print_proof(answer)
+    if answer["lattice"] is not None:
+        _print_lattice(answer["lattice"], answer["units"]["log_volume"])
     for words in answer["warnings"]:
         click.echo(f"warning: {words}")
 
@@ -148,3 +200,16 @@ def _print_proof(answer: dict[str, Any]) -> None:
             f"it admits {share:.1%} of what works end to end; {answer['n_solutions']} of "
             f"{answer['n_tuples']} combinations of θ do in the banks of the search"
         )
+
+
+def _print_lattice(found: dict[str, Any], unit: str) -> None:
+    quantiles = ", ".join(
+        f"{float(level):.0%}: {number(value)}"
+        for level, value in found["log_volume_quantiles"].items()
+    )
+    within = ", ".join(f"{n} within {nats} nat" for nats, n in found["n_within"].items())
+    click.echo(
+        f"closed APIs of one interval each on {found['n_edges']} voltages: {found['n_closed']}, as many "
+        f"as {found['effective_number']:.0f} of equal volume; of the best: {within}"
+    )
+    click.echo(f"quantiles of their log volumes [{unit}]: {quantiles}")

@@ -11,7 +11,7 @@ from spicebuf.search.naming import Edge, edge_named, edges_of
 from spicebuf.search.optimum import Candidate, Optimum, search, widened
 from spicebuf.search.partners import narrowest, overhang, widest
 from spicebuf.search.relation import Bools, Images, Preimages, Sets, on_grid
-from spicebuf.search.shapes import Shape, name_of, shape_of, shapes_of
+from spicebuf.search.shapes import Shape, name_of, pattern_of, shape_of, shapes_of
 from spicebuf.search.solutions import Solutions, count_solutions
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "narrowest",
     "on_grid",
     "overhang",
+    "pattern_of",
     "search",
     "search_chain",
     "shape_of",

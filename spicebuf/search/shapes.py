@@ -25,10 +25,16 @@ def name_of(shape: Shape) -> str:
     return "".join(map(str, shape))
 
 
+def pattern_of(sets: Sets) -> tuple[int, ...]:
+    """Return the label of every interval of an API, ascending."""
+    return tuple(
+        label for _, label in sorted((a, k) for k, each in enumerate(sets) for a, _ in each)
+    )
+
+
 def shape_of(sets: Sets) -> Shape:
     """Return the order of the logical values of an API."""
-    lows = sorted((low, label) for label, each in enumerate(sets) for low, _ in each)
-    return tuple(label for label, _ in groupby(label for _, label in lows))
+    return tuple(label for label, _ in groupby(pattern_of(sets)))
 
 
 def shapes_of(n_logical: int, max_intervals: int) -> tuple[Shape, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from spicebuf.api import Api
 from spicebuf.entropy import LogVolume
 from spicebuf.errors import InputError
+from spicebuf.search import Landscape, Lattice
 from spicebuf.system import System
 from spicebuf.workflow.banks import SweptBank
 from spicebuf.workflow.entropies import SystemEntropy
@@ -26,12 +27,18 @@ class Wanted:
         How many closed APIs to list, ≥ 1.
     max_seconds : float
         After which the search for the best API stops without a proof, > 0.
+    landscape : (str, str) or None
+        Two edges over which to show the greatest log volume, named as `edge_named` says.
+    lattice : bool
+        Whether to count all closed APIs.
     """
 
     max_intervals: int = 2
     grid: float | None = None
     n_best: int = 1
     max_seconds: float = 60.0
+    landscape: tuple[str, str] | None = None
+    lattice: bool = False
 
     def __post_init__(self) -> None:
         """Refuse wishes out of range."""
@@ -121,6 +128,9 @@ class Finding:
         Of so many θ of all components put together, how many work end to end.
     given_in_sample : float or None
         Log volume of the system's own APIs on the first banks [nat].
+    landscape : Landscape or None
+        On the first banks, as `lattice` is; None where it was not wanted.
+    lattice : Lattice or None
     """
 
     top: tuple[Ranked, ...]
@@ -132,6 +142,8 @@ class Finding:
     n_solutions: int
     n_tuples: int
     given_in_sample: float | None
+    landscape: Landscape | None = None
+    lattice: Lattice | None = None
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,18 @@ from spicebuf.errors import InputError
 from spicebuf.images import Reading
 from spicebuf.search import (
     Candidate,
+    Landscape,
+    Lattice,
     Optimum,
     Shape,
     Solutions,
     count_solutions,
+    edge_named,
+    grid_of,
+    landscape,
+    lattice,
     name_of,
+    pattern_of,
     search,
     shapes_of,
     simplified,
@@ -34,6 +41,7 @@ from spicebuf.workflow.sides import (
 
 _RUNNER_UP_SECONDS = 5.0
 _MOST_RUNNERS_UP = 12
+_N_STEPS = 50
 # The API is the one between the components.
 _PLACE = 1
 
@@ -94,6 +102,8 @@ class PairQuest:
             n_solutions=round(solutions.weight),
             n_tuples=solutions.n_senders * solutions.n_takers,
             given_in_sample=self._given(plain),
+            landscape=self._landscape(plain, found),
+            lattice=self._lattice(plain) if self.wanted.lattice else None,
         )
 
     def _everywhere(self, plain: Pair, solutions: Solutions) -> _Found:
@@ -142,6 +152,30 @@ class PairQuest:
             held_out=self.held_out.volume(apis, is_rare=found.drawn is not None),
             gap=found.optimum.gap,
         )
+
+    def _landscape(self, plain: Pair, found: _Found) -> Landscape | None:
+        if self.wanted.landscape is None:
+            return None
+        pattern = pattern_of(found.best.tight)
+        x, y = self.wanted.landscape
+        labels, axis = self.system.logical_values, grid_of(self.system.vdd, self._step)
+        return landscape(
+            plain.images,
+            plain.preimages,
+            pattern,
+            (edge_named(x, pattern, labels), edge_named(y, pattern, labels)),
+            (axis, axis),
+            lambda done, total: self.on_progress("landscape", done, total),
+        )
+
+    def _lattice(self, plain: Pair) -> Lattice:
+        known = plain.images.weight > 0.0
+        return lattice(plain.images[known], plain.preimages, grid_of(self.system.vdd, self._step))
+
+    @property
+    def _step(self) -> float:
+        """Step of the voltages of tables [V]."""
+        return self.system.vdd / _N_STEPS
 
     def _given(self, plain: Pair) -> float | None:
         if not self.system.apis[_PLACE].sets:

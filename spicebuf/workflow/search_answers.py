@@ -5,10 +5,13 @@ from typing import Any
 import spicebuf
 from spicebuf.api import Api
 from spicebuf.entropy import UNITS
+from spicebuf.search import Landscape, Lattice
 from spicebuf.system import System
 from spicebuf.workflow.answers import entropy_answer, finite, log_volume_answer
 from spicebuf.workflow.findings import Certificate, Finding, Ranked, SystemSearch
 from spicebuf.workflow.held_out import SECOND
+
+_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def search_answer(
@@ -38,6 +41,8 @@ def search_answer(
         "top": [_ranked(each, unit) for each in finding.top],
         "runners_up": [_ranked(each, unit) for each in finding.runners_up],
         "given": _given(system, result, seed, unit),
+        "landscape": finding.landscape and _landscape(finding.landscape, scale),
+        "lattice": finding.lattice and _lattice(finding.lattice, scale),
     }
 
 
@@ -74,6 +79,41 @@ def _given(system: System, result: SystemSearch, seed: int, unit: str) -> dict[s
         **log_volume_answer(result.given.total, unit),
         "log_volume_in_sample": _scaled(result.finding.given_in_sample, UNITS[unit]),
         "components": entropy["components"],
+    }
+
+
+def _landscape(found: Landscape, scale: float) -> dict[str, Any]:
+    """Answer about the greatest log volume over two edges; rows follow the first edge."""
+    return {
+        "pattern": list(found.pattern),
+        "edges": [
+            {
+                "label": edge.label,
+                "interval": edge.number,
+                "side": "high" if edge.is_upper else "low",
+            }
+            for edge in found.edges
+        ],
+        "axes": [axis.tolist() for axis in found.axes],
+        "log_volume": [
+            [finite(value / scale) for value in row] for row in found.log_volume.tolist()
+        ],
+    }
+
+
+def _lattice(found: Lattice, scale: float) -> dict[str, Any]:
+    """Answer about all closed APIs of a grid."""
+    return {
+        "n_closed": found.n_closed,
+        "n_edges": found.n_edges,
+        "effective_number": found.effective_number,
+        "n_within": {str(nats): found.n_within(nats) for nats in (0.1, 0.5, 1.0, 2.0)},
+        "log_volume_quantiles": {
+            str(level): finite(value / scale)
+            for level, value in zip(_LEVELS, found.quantiles(_LEVELS).tolist(), strict=True)
+        }
+        if found.n_closed
+        else {},
     }
 
 

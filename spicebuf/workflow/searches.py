@@ -28,6 +28,11 @@ def search_system(
     no θ are found that work end to end.
     """
     places = free_places(system)
+    if (wanted.landscape or wanted.lattice or wanted.n_best > 1) and len(system.components) > _PAIR:
+        raise InputError(
+            f"{system.path.name} has {len(system.components)} components; a landscape, a lattice and "
+            "--top are of the API between two"
+        )
     require_sources(system, settings)
     banks = sweep_system(system, settings, on_progress)
     held_out = hold_out(system, settings, on_progress)
