@@ -164,13 +164,12 @@ def _explore_all(
     tell: Callable[[int, float], None],
 ) -> float:
     """Explore all APIs of some roots; return what those that were left out cannot exceed."""
-    if (
-        all(cell.is_simple for cell in roots)
-        or len(relation.sent) * len(relation.taken) > MAX_PAIRS
-    ):
+    if all(cell.is_simple for cell in roots):
         return explore(Field(relation), roots, record, clock, tell)
     first = [cell.without_holes() for cell in roots]
     explore(Field(relation), first, record, clock, tell, n_cells=_FIRST_CELLS)
+    if len(relation.sent) * len(relation.taken) > MAX_PAIRS:
+        return explore(Field(relation), roots, record, clock, tell)
     matrix = compatibility(relation)
     if not record.floor:
         return explore(Field(relation, matrix), roots, record, clock, tell)
