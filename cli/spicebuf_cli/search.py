@@ -53,6 +53,13 @@ _DEFAULT_FIGURE = Path("landscape.png")
     help="After which a search stops without a proof, and says how far it got.",
 )
 @click.option(
+    "--max-cells",
+    type=int,
+    default=10_000_000,
+    show_default=True,
+    help="Or after so many cells, the parts that all APIs are divided into.",
+)
+@click.option(
     "--landscape",
     nargs=2,
     metavar="EDGE EDGE",
@@ -75,6 +82,7 @@ def search(
     grid: float | None,
     top: int,
     max_seconds: float,
+    max_cells: int,
     landscape: tuple[str, str] | None,
     figure: Path | None,
     lattice: bool,
@@ -91,7 +99,7 @@ def search(
 
     require_folder("--out", out)
     path = _figure_path(figure, wanted=landscape is not None)
-    wanted = Wanted(max_intervals, grid, top, max_seconds, landscape, lattice)
+    wanted = Wanted(max_intervals, grid, top, max_seconds, max_cells, landscape, lattice)
     loaded = load_system(system)
     with progress_bar() as progress:
         result = search_system(loaded, settings, wanted, progress)

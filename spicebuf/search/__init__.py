@@ -8,7 +8,7 @@ from spicebuf.search.landscape import Landscape, landscape
 from spicebuf.search.lattice import MAX_EDGES, Lattice, lattice
 from spicebuf.search.links import Link
 from spicebuf.search.naming import Edge, edge_named, edges_of
-from spicebuf.search.optimum import Candidate, Optimum, search, widened
+from spicebuf.search.optimum import MAX_CELLS, Candidate, Optimum, search, widened
 from spicebuf.search.partners import narrowest, overhang, widest
 from spicebuf.search.relation import Bools, Images, Preimages, Sets, on_grid
 from spicebuf.search.shapes import Shape, name_of, pattern_of, shape_of, shapes_of
@@ -16,6 +16,7 @@ from spicebuf.search.solutions import Solutions, count_solutions
 
 __all__ = [
     "GRID_STEP",
+    "MAX_CELLS",
     "MAX_EDGES",
     "Bools",
     "Candidate",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from spicebuf.api import Api
 from spicebuf.entropy import LogVolume
 from spicebuf.errors import InputError
-from spicebuf.search import Landscape, Lattice
+from spicebuf.search import MAX_CELLS, Landscape, Lattice
 from spicebuf.system import System
 from spicebuf.workflow.banks import SweptBank
 from spicebuf.workflow.entropies import SystemEntropy
@@ -27,6 +27,8 @@ class Wanted:
         How many closed APIs to list, ≥ 1.
     max_seconds : float
         After which the search for the best API stops without a proof, > 0.
+    max_cells : int
+        Or after so many cells, ≥ 1.
     landscape : (str, str) or None
         Two edges over which to show the greatest log volume, named as `edge_named` says.
     lattice : bool
@@ -37,6 +39,7 @@ class Wanted:
     grid: float | None = None
     n_best: int = 1
     max_seconds: float = 60.0
+    max_cells: int = MAX_CELLS
     landscape: tuple[str, str] | None = None
     lattice: bool = False
 
@@ -44,6 +47,7 @@ class Wanted:
         """Refuse wishes out of range."""
         require_between("max-intervals", self.max_intervals, 1)
         require_between("top", self.n_best, 1)
+        require_between("max-cells", self.max_cells, 1)
         if not self.max_seconds > 0.0:
             raise InputError(f"max-seconds = {self.max_seconds:g} must be above 0")
         if self.grid is not None and not self.grid > 0.0:

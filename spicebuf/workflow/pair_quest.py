@@ -197,6 +197,7 @@ class PairQuest:
             self.wanted.max_intervals,
             n_best=n_best,
             shapes=shapes,
+            max_cells=self.wanted.max_cells,
             max_seconds=seconds if shapes is None else min(seconds, _RUNNER_UP_SECONDS),
             on_progress=lambda n_cells, _best, _limit: self.on_progress(what, n_cells, 0),
         )
