@@ -20,6 +20,8 @@ MAX_CELLS = 10_000_000
 
 # Cells that are looked at for a first good API, before anything is proven.
 _FIRST_CELLS = 300
+# Images that are tried as APIs before that.
+_FIRST_IMAGES = 20
 
 
 @dataclass(frozen=True)
@@ -129,11 +131,30 @@ def search(
     def tell(n_cells: int, limit: float) -> None:
         on_progress(n_cells, record.top, limit)
 
+    _begin(relation, record, max_intervals)
     roots = [root(relation, shape, max_intervals) for shape in orders]
     left = _explore_all(relation, roots, record, clock, tell)
     best = tuple(_candidate(each, relation, preimages) for each in record.best)
     limit = max(left, record.top, above, _most_without_images(relation))
     return Optimum(best, limit, clock.n_cells)
+
+
+def _begin(relation: Relation, record: Record, max_intervals: int) -> None:
+    """Put the APIs of some single images on record, so that there is one however early the end comes."""
+    step = max(1, len(relation.sent) // _FIRST_IMAGES)
+    for place in range(0, len(relation.sent), step):
+        pieces = [
+            (label, int(low), int(high))
+            for label in range(relation.n_logical)
+            for low, high in zip(
+                relation.low[label, :, place], relation.high[label, :, place], strict=True
+            )
+            if low <= high
+        ]
+        intervals = tuple(sorted(set(pieces), key=lambda piece: piece[1:]))
+        labels = [label for label, _, _ in intervals]
+        if max(map(labels.count, labels), default=0) <= max_intervals:
+            record.add(intervals)
 
 
 def _most_without_images(relation: Relation) -> float:

@@ -204,6 +204,11 @@ class PairQuest:
 
     def _nothing(self, solutions: Solutions) -> str:
         first, last = self.system.apis[0].name, self.system.apis[-1].name
+        if solutions.weight:
+            return (
+                f"{self.system.path.name}: the search was stopped before it found any API; give it more "
+                "--max-seconds or --max-cells"
+            )
         pair = self._plain(Reading.OPTIMISTIC)
         words = (
             f"{self.system.path.name}: of {solutions.n_senders} by {solutions.n_takers} θ no two surely "
