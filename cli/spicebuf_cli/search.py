@@ -1,18 +1,16 @@
 """`spicebuf search`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from spicebuf_cli import options
+from spicebuf_cli.findings import print_search
 from spicebuf_cli.output import (
-    interval,
     note,
-    number,
     print_json,
     print_sweep_summary,
-    print_table,
     progress_bar,
     require_folder,
     write_answer,
@@ -112,7 +110,7 @@ def search(
         return
     print_sweep_summary(result.banks)
     print_sweep_summary(result.entropy.banks)
-    _print(answer)
+    print_search(answer)
 
 
 def _figure_path(figure: Path | None, *, wanted: bool) -> Path | None:
@@ -138,86 +136,3 @@ def _draw(system: "System", result: "SystemSearch", path: Path) -> None:
     with writing(f"figure {path}"):
         draw_landscape(found, system.vdd, system.logical_values, path, api)
     note(f"figure: {path}")
-
-
-def _print(answer: dict[str, Any]) -> None:
-    for api in answer["apis"]:
-        if api["name"] in answer["searched"]:
-            _print_api(api, answer["kind"])
-    print_table(
-        ["", "log volume", f"{answer['confidence']:.0%} interval", "in sample", "gap", "sets"],
-        [_row("best", answer, answer["searched"]), *_others(answer)],
-    )
-    _print_proof(answer)
-    if answer["lattice"] is not None:
-        _print_lattice(answer["lattice"], answer["units"]["log_volume"])
-    for words in answer["warnings"]:
-        click.echo(f"warning: {words}")
-
-
-def _print_api(api: dict[str, Any], kind: str) -> None:
-    click.echo(f"[[apis]]  # {kind}")
-    click.echo(f'name = "{api["name"]}"')
-    for logic, sets in api["sets"].items():
-        click.echo(f'{logic} = "{sets}"')
-
-
-def _others(answer: dict[str, Any]) -> list[list[str]]:
-    names = answer["searched"]
-    rows = [_row(f"number {k}", each, names) for k, each in enumerate(answer["top"][1:], start=2)]
-    rows += [_row(f"best {each['kind']}", each, names) for each in answer["runners_up"]]
-    if answer["given"] is not None:
-        rows.append(_row("given", answer["given"], names))
-    return rows
-
-
-def _row(what: str, part: dict[str, Any], names: list[str]) -> list[str]:
-    gap = part.get("gap")
-    return [
-        what,
-        number(part["log_volume"]),
-        interval(part["interval"]),
-        number(part["log_volume_in_sample"]),
-        "" if gap is None else f"{gap:.3g}",
-        "; ".join(
-            f"{logic}: {sets}"
-            for api in part["apis"]
-            if api["name"] in names
-            for logic, sets in api["sets"].items()
-        ),
-    ]
-
-
-def _print_proof(answer: dict[str, Any]) -> None:
-    unit = answer["units"]["log_volume"]
-    click.echo(
-        f"log volumes in {unit}, on second banks (seed {answer['seed_of_second_banks']}); in sample: on "
-        f"those of the search (seed {answer['seed']}), where what is best looks too good"
-    )
-    bound = number(answer["upper_bound"])
-    proven = "proven" if answer["gap"] == 0.0 else "not proven to be the best"
-    click.echo(f"{proven}: no API exceeds {bound} in sample ({answer['basis']})")
-    if answer["optimistic_bound"] is not None:
-        bound = number(answer["optimistic_bound"])
-        click.echo(f"what the points leave open could make that {bound}")
-    if answer["spectral_bound"] is not None:
-        click.echo(f"spectral bound: {number(answer['spectral_bound'])}")
-    share = answer["share_of_solutions"]
-    if share is not None:
-        click.echo(
-            f"it admits {share:.1%} of what works end to end; {answer['n_solutions']} of "
-            f"{answer['n_tuples']} combinations of θ do in the banks of the search"
-        )
-
-
-def _print_lattice(found: dict[str, Any], unit: str) -> None:
-    quantiles = ", ".join(
-        f"{float(level):.0%}: {number(value)}"
-        for level, value in found["log_volume_quantiles"].items()
-    )
-    within = ", ".join(f"{n} within {nats} nat" for nats, n in found["n_within"].items())
-    click.echo(
-        f"closed APIs of one interval each on {found['n_edges']} voltages: {found['n_closed']}, as many "
-        f"as {found['effective_number']:.0f} of equal volume; of the best: {within}"
-    )
-    click.echo(f"quantiles of their log volumes [{unit}]: {quantiles}")
