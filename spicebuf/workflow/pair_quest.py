@@ -39,7 +39,8 @@ from spicebuf.workflow.sides import (
     zoomed_pair,
 )
 
-_RUNNER_UP_SECONDS = 5.0
+# A number of cells, unlike a time, makes the answer the same on every machine.
+_RUNNER_UP_CELLS = 5_000
 _MOST_RUNNERS_UP = 12
 _N_STEPS = 50
 # The API is the one between the components.
@@ -190,15 +191,15 @@ class PairQuest:
         self, pair: Pair, shapes: Sequence[Shape] | None = None, n_best: int = 1
     ) -> Optimum:
         what = "search" if shapes is None else "search, " + ", ".join(map(name_of, shapes))
-        seconds = self.wanted.max_seconds
+        most = self.wanted.max_cells
         return search(
             pair.images,
             pair.preimages,
             self.wanted.max_intervals,
             n_best=n_best,
             shapes=shapes,
-            max_cells=self.wanted.max_cells,
-            max_seconds=seconds if shapes is None else min(seconds, _RUNNER_UP_SECONDS),
+            max_cells=most if shapes is None else min(most, _RUNNER_UP_CELLS),
+            max_seconds=self.wanted.max_seconds,
             on_progress=lambda n_cells, _best, _limit: self.on_progress(what, n_cells, 0),
         )
 
