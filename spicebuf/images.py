@@ -48,7 +48,8 @@ class Transfer:
     reading : Reading
         θ without a trusted curve weigh nothing in the safe reading, and do everything in the other.
     grid : float or None
-        Step of the voltages that images are rounded to outward, and preimages inward [V].
+        Step of the voltages that images are rounded to outward, and preimages inward [V]; rails are on
+        every grid.
     """
 
     curves: Curves
@@ -79,7 +80,10 @@ class Transfer:
             for number, (least, greatest) in enumerate(each):
                 low[label, number], high[label, number] = least, greatest
         images = Images(low, high, self._weights)
-        return images if self.grid is None else images.on_grid(self.grid)
+        if self.grid is None:
+            return images
+        rounded = images.on_grid(self.grid)
+        return replace(rounded, high=np.minimum(rounded.high, self.vdd))
 
     def preimages(self, sets: Sets) -> Preimages:
         """Return which input voltages each θ sends into `sets`, on all branches."""
@@ -90,7 +94,10 @@ class Transfer:
             for end, fill in ((0, np.inf), (1, -np.inf))
         )
         preimages = Preimages(low, high, self._weights)
-        return preimages if self.grid is None else preimages.on_grid(self.grid)
+        if self.grid is None:
+            return preimages
+        rounded = preimages.on_grid(self.grid)
+        return replace(rounded, high=np.where(high >= self.vdd, self.vdd, rounded.high))
 
     def distance(self, sets: Sets) -> Floats:
         """Return how far outputs are from `sets` [V], shape (n_logical, n, n_points); NaN if untrusted.

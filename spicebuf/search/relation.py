@@ -18,6 +18,8 @@ Sets: TypeAlias = tuple[tuple[tuple[float, float], ...], ...]
 """Of each logical value in turn, the closed intervals of an API [V], ascending and disjoint."""
 
 _ROUNDING = 1e-9
+# A multiple of 0.05 V is a decimal, but for rounding.
+_DECIMALS = 12
 
 
 @dataclass(frozen=True)
@@ -133,11 +135,11 @@ def on_grid(images: Images, preimages: Preimages, step: float) -> tuple[Images, 
 
 
 def _down(volts: Floats, step: float) -> Floats:
-    return np.asarray(np.floor(volts / step + _ROUNDING) * step)
+    return np.round(np.floor(volts / step + _ROUNDING) * step, _DECIMALS)
 
 
 def _up(volts: Floats, step: float) -> Floats:
-    return np.asarray(np.ceil(volts / step - _ROUNDING) * step)
+    return np.round(np.ceil(volts / step - _ROUNDING) * step, _DECIMALS)
 
 
 @dataclass(frozen=True)
