@@ -66,7 +66,10 @@ class Transfer:
         return replace(self, curves=curves, weight=self.weight[one])
 
     def images(self, sets: Sets) -> Images:
-        """Return where each θ sends the voltages of `sets`: a piece for each interval and branch."""
+        """Return where each θ sends the voltages of `sets`: a piece for each interval and branch.
+
+        In the optimistic reading a branch of several may jump, and has a piece for each end.
+        """
         labelled = {str(label): VoltageSet(each) for label, each in enumerate(sets)}
         pieces: list[list[tuple[Floats, Floats]]] = [[] for _ in sets]
         for stretch in input_intervals(self.vin, labelled):
@@ -139,10 +142,13 @@ class Transfer:
             else:
                 middle = (low + high) / 2.0
                 low, high = np.minimum(low + doubt, middle), np.maximum(high - doubt, middle)
-            yield (
-                np.where(self._trusted, np.clip(low, 0.0, self.vdd), np.inf),
-                np.where(self._trusted, np.clip(high, 0.0, self.vdd), -np.inf),
-            )
+            # Of several branches one may jump over what lies between its outputs.
+            connected = safe or samples.shape[1] == 1
+            for least, greatest in [(low, high)] if connected else [(low, low), (high, high)]:
+                yield (
+                    np.where(self._trusted, np.clip(least, 0.0, self.vdd), np.inf),
+                    np.where(self._trusted, np.clip(greatest, 0.0, self.vdd), -np.inf),
+                )
 
     def _components(self, target: VoltageSet) -> tuple[Floats, Floats]:
         """Return the ends of the components of the preimage of one set, shape (n_components, n)."""
