@@ -19,12 +19,15 @@ def widest(preimages: Preimages, most: int, extent: float) -> tuple[Sets, ...]:
     """Return at most `most` preimages such that what works with any given one works with one of them.
 
     Where there are too many they are widened to multiples of a step, of a 200th of `extent` [V] or more.
+    Those without weight do not count.
     """
+    preimages = preimages[preimages.weight > 0.0]
 
     def kept(step: float) -> tuple[Sets, ...]:
         low, high = preimages.low, preimages.high
         if step:
-            low, high = np.floor(low / step) * step, np.ceil(high / step) * step
+            low = np.minimum(low, np.floor(low / step) * step)
+            high = np.maximum(high, np.ceil(high / step) * step)
         places = _distinct(low, high)
         some = Preimages(low, high, preimages.weight)[places]
         return _undominated(some.low, some.high, some.hold)
@@ -36,12 +39,15 @@ def narrowest(images: Images, most: int, extent: float) -> tuple[Sets, ...]:
     """Return at most `most` images such that what works with any given one works with one of them.
 
     Where there are too many they are shrunk to multiples of a step, of a 200th of `extent` [V] or more.
+    Those without weight do not count.
     """
+    images = images[images.weight > 0.0]
 
     def kept(step: float) -> tuple[Sets, ...]:
         low, high = images.low, images.high
         if step:
-            low, high = np.ceil(low / step) * step, np.floor(high / step) * step
+            low = np.maximum(low, np.ceil(low / step) * step)
+            high = np.minimum(high, np.floor(high / step) * step)
             low, high = np.where(low > high, np.inf, low), np.where(low > high, -np.inf, high)
         places = _distinct(low, high)
         some = Images(low, high, images.weight)[places]
@@ -73,13 +79,15 @@ def _distinct(low: Floats, high: Floats) -> Places:
 
 
 def _undominated(low: Floats, high: Floats, serve_as: Callable[[Sets], Bools]) -> tuple[Sets, ...]:
-    """Return the sets of those that no other can stand for; `serve_as` tells which can for some sets."""
-    found = []
+    """Return the sets of a few that can stand for all; `serve_as` tells which can for some sets."""
+    found, left = [], np.ones(low.shape[2], dtype=np.bool_)
     for place in range(low.shape[2]):
         sets = tuple(
             tuple((float(x), float(y)) for x, y in zip(a, b, strict=True) if x <= y)
             for a, b in zip(low[:, :, place], high[:, :, place], strict=True)
         )
-        if np.count_nonzero(serve_as(sets)) == 1:
+        left[place] = False
+        if not (serve_as(sets) & left).any():
+            left[place] = True
             found.append(sets)
     return tuple(found)

@@ -61,7 +61,7 @@ class Images:
         """Return whose pieces all lie in an interval of `sets`, shape (n,)."""
         held = np.ones(len(self.weight), dtype=np.bool_)
         for low, high, intervals in zip(self.low, self.high, sets, strict=True):
-            each = [(low >= a) & (high <= b) for a, b in intervals]
+            each = [low > high, *((low >= a) & (high <= b) for a, b in intervals)]
             held &= np.any(each, axis=0).all(axis=0)
         return held
 
