@@ -98,6 +98,9 @@ def test_images_allow_for_the_accuracy_of_ngspice() -> None:
     assert piece == pytest.approx((0.5, 0.5), abs=1e-12)
     assert ends(safe.preimages((((0.5, 1.0),),))) == [(1.5, 1.5)]
     assert ends(optimistic(safe).preimages((((0.5, 1.0),),))) == near((0.5, 2.5))
+    step = transfer([np.where(VIN > 2.0, 4.0, 1.0 + 0.9 * ACCURACY)])
+    assert ends(step.preimages((((0.0, 1.0),),))) == []
+    assert ends(optimistic(step).preimages((((0.0, 1.0),),))) == near((0.0, 2.5))
 
 
 def test_a_folded_curve_takes_from_two_sides() -> None:
@@ -130,6 +133,9 @@ def test_two_branches_must_both_be_acceptable() -> None:
     found = safe.preimages((((0.0, 1.0),), ((4.0, 5.0),)))
     assert ends(found, 0) == [(0.0, 2.0)]
     assert ends(found, 1) == [(3.5, 5.0)]
+    found = optimistic(safe).preimages((((0.0, 1.0),), ((4.0, 5.0),)))
+    assert ends(found, 0) == near((0.0, 2.5))
+    assert ends(found, 1) == near((3.0, 5.0))
     assert ends(safe.images((((2.0, 3.0),),))) == near((0.0, 0.0), (0.0, 5.0))
     assert ends(safe.images((((0.0, 1.0),),))) == near((0.0, 0.0), (0.0, 0.0))
 
