@@ -123,9 +123,13 @@ class PairQuest:
         """Search once more near an API that so few θ stand for that chance chose it; else None."""
         if min(found.best.sent, found.best.taken) >= FEW or not is_sampled(self.banks):
             return None
-        pair, drawn = zoomed_pair(
-            self.system, _PLACE, found.best, self.settings, self.wanted.grid, self.on_progress
-        )
+        try:
+            pair, drawn = zoomed_pair(
+                self.system, _PLACE, found.best, self.settings, self.wanted.grid, self.on_progress
+            )
+        except InputError:
+            # No θ got there in so few simulations: what the banks say stands.
+            return None
         optimum = self._search(pair, n_best=self.wanted.n_best)
         return _Found(pair, optimum, drawn) if optimum.best else None
 
