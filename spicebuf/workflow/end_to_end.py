@@ -1,6 +1,8 @@
 """How much of the prior works end to end, whatever happens inside."""
 
+import math
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 
@@ -18,16 +20,28 @@ _MOST_TUPLES = 5_000
 def end_to_end(system: System, banks: Sequence[SweptBank]) -> tuple[int, int]:
     """Return how many of so many combinations of θ from banks work from the first API to the last.
 
-    Of two components, all pairs; of more, the first θ of all, the second of all, and so on.
+    Of more than two components, no more than some combinations, at random.
     """
     if len(banks) == _PAIR:
         pair = plain_pair(system, 1, banks, Reading.SAFE, None)
         solutions = count_solutions(pair.images, pair.preimages)
         return round(solutions.weight), solutions.n_senders * solutions.n_takers
     links = [in_memory(swept) for swept in banks]
-    n = min(_MOST_TUPLES, *(swept.n for swept in banks))
+    tuples = _tuples([swept.n for swept in banks])
     first, last = sets_at(system, 0), sets_at(system, len(banks))
-    return sum(_works([link[k] for link in links], first, last) for k in range(n)), n
+    n_solutions = sum(
+        _works([link[k] for link, k in zip(links, each, strict=True)], first, last)
+        for each in tuples
+    )
+    return n_solutions, len(tuples)
+
+
+def _tuples(sizes: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return a place in each of some banks, again and again: all combinations, or many at random."""
+    if math.prod(sizes) <= _MOST_TUPLES:
+        return list(product(*map(range, sizes)))
+    rng = np.random.default_rng(0)
+    return list(zip(*(rng.integers(n, size=_MOST_TUPLES).tolist() for n in sizes), strict=True))
 
 
 def _works(links: Sequence[Transfer], first: Sets, last: Sets) -> bool:
