@@ -17,11 +17,15 @@ def print_search(answer: dict[str, Any]) -> None:
         _print_api(api, kind)
     others = _others(answer)
     print_table(
-        ["", "log volume", f"{answer['confidence']:.0%} interval", "in sample", "gap"],
+        ["", "log volume", f"{answer['confidence']:.0%} interval", "satisfied", "in sample", "gap"],
         [_row("best", answer), *(_row(what, part) for what, part in others)],
     )
     for what, part in others:
         click.echo(f"{what}: {_sets(part, names)}")
+    for kind, is_none in answer["missing"].items():
+        click.echo(f"best {kind}: " + ("there is none" if is_none else "none was found in time"))
+    if not answer["is_top_complete"]:
+        click.echo("the list of the best was cut short: some that belong there may be missing")
     _print_proof(answer)
     if answer["drawn"] is not None:
         _print_drawn(answer["drawn"])
@@ -65,8 +69,9 @@ def _row(what: str, part: dict[str, Any]) -> list[str]:
 
 
 def _sets(part: dict[str, Any], names: list[str]) -> str:
+    one = len(names) == 1
     return "; ".join(
-        f"{logic} = {sets}"
+        f"{logic} = {sets}" if one else f"{api['name']} {logic} = {sets}"
         for api in part["apis"]
         if api["name"] in names
         for logic, sets in api["sets"].items()
@@ -79,9 +84,16 @@ def _print_proof(answer: dict[str, Any]) -> None:
         f"log volumes in {unit}, on second banks (seed {answer['seed_of_second_banks']}); in sample: on "
         f"those of the search (seed {seed}), where what is best looks better than it is"
     )
-    proven = "proven" if answer["gap"] == 0.0 else "not proven to be the best"
+    parts = ", ".join(
+        f"{part['name']} {number(part['log_volume'])}" for part in answer["components"]
+    )
+    click.echo(f"log volume by component: {parts}")
+    everywhere = answer["drawn"] is None or answer["drawn"]["outer"] is None
+    certificate = answer if everywhere else answer["drawn"]["everywhere"]
+    proven = "proven" if certificate["gap"] == 0.0 else "not proven to be the best"
     click.echo(
-        f"{proven}: no API exceeds {number(answer['upper_bound'])} in sample ({answer['basis']})"
+        f"{proven}: no API exceeds {number(certificate['upper_bound'])} in sample "
+        f"({certificate['basis']})"
     )
     if answer["optimistic_bound"] is not None:
         bound = number(answer["optimistic_bound"])
@@ -90,23 +102,26 @@ def _print_proof(answer: dict[str, Any]) -> None:
         click.echo(f"spectral bound, from all pairs at once: {number(answer['spectral_bound'])}")
     if answer["share_of_solutions"] is not None:
         click.echo(
-            f"it admits {answer['share_of_solutions']:.1%} of what works end to end; "
-            f"{answer['n_solutions']} of {answer['n_tuples']} combinations of θ do in the first banks"
+            f"it admits {answer['share_of_solutions']:.1%} of what works end to end (second banks); of "
+            f"the first banks, {answer['n_solutions']} of {answer['n_tuples']} combinations of θ do"
         )
 
 
 def _print_drawn(drawn: dict[str, Any]) -> None:
     before, after = (number(event["log_volume"]) for event in drawn["events"])
-    first = drawn["everywhere"]
-    click.echo(
-        "few θ of the prior matter: those of the search were drawn by splitting, from events of log "
-        f"volume {before} before the API and {after} after it"
-    )
-    if drawn["outer"] is not None:
+    if drawn["outer"] is None:
         click.echo(
-            "these lose nothing for APIs near the best one of a search before, whose log volume was "
-            f"{number(first['log_volume_in_sample'])}, where none exceeded {number(first['upper_bound'])}"
+            "almost nothing works: θ of the search were drawn by splitting, from events of log volume "
+            f"{before} before the API and {after} after it"
         )
+        return
+    first, nearby = drawn["everywhere"], drawn["nearby"]
+    click.echo(
+        "few θ stand for the best API in those banks, where its log volume is "
+        f"{number(first['log_volume_in_sample'])}: θ near it were drawn by splitting, from events of log "
+        f"volume {before} and {after}, and searched once more; of APIs near it none exceeds "
+        f"{number(nearby['upper_bound'])} there (gap {nearby['gap']:.3g})"
+    )
 
 
 def _print_lattice(found: dict[str, Any], unit: str) -> None:

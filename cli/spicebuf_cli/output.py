@@ -84,7 +84,7 @@ def progress_bar() -> "Iterator[Progress]":
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("θ"),
+        TextColumn("{task.fields[unit]}"),
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
@@ -93,7 +93,8 @@ def progress_bar() -> "Iterator[Progress]":
 
         def advance(what: str, done: int, total: int) -> None:
             if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total or None, rate="")
+                unit = "cells" if what.startswith("search") else "θ"
+                tasks[what] = bar.add_task(what, total=total or None, rate="", unit=unit)
             speed = next(task.speed for task in bar.tasks if task.id == tasks[what])
             rate = f"{speed:.0f}/s" if speed else ""
             bar.update(tasks[what], completed=done, total=total or None, rate=rate)

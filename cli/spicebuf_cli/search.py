@@ -1,5 +1,6 @@
 """`spicebuf search`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,7 +110,7 @@ def search(
         print_json(answer)
         return
     print_sweep_summary(result.banks)
-    print_sweep_summary(result.entropy.banks)
+    print_sweep_summary(result.second)
     print_search(answer)
 
 
@@ -132,7 +133,7 @@ def _draw(system: "System", result: "SystemSearch", path: Path) -> None:
 
     found = result.finding.landscape
     assert found is not None  # noqa: S101 (it was asked for)
-    (api,) = result.best.apis
+    (api,) = (replace(each, name=f"best {each.name}") for each in result.best.apis)
     with writing(f"figure {path}"):
         draw_landscape(found, system.vdd, system.logical_values, path, api)
     note(f"figure: {path}")

@@ -119,7 +119,8 @@ def _require(
         )
     known = edges_of(pattern)
     if len(set(edges)) != _TWO or not set(edges) <= set(known):
-        raise InputError(f"edges = {edges} must be two different edges of the pattern {pattern}")
+        names = ", ".join(f"{e.label}.{e.number}.{'high' if e.is_upper else 'low'}" for e in edges)
+        raise InputError(f"edges {names} must be two different edges of the pattern {pattern}")
     if not all(len(axis) and np.isfinite(axis).all() for axis in axes):
         raise InputError("axes must each hold at least one voltage, and finite ones; see grid_of")
     return known.index(edges[0]), known.index(edges[1])

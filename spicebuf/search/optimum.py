@@ -62,11 +62,14 @@ class Optimum:
         No API that was searched for admits weights of a greater product.
     n_cells : int
         Cells that were looked at.
+    is_complete : bool
+        Whether no closed API can be missing in `best`.
     """
 
     best: tuple[Candidate, ...]
     limit: float
     n_cells: int
+    is_complete: bool = True
 
     @property
     def gap(self) -> float:
@@ -136,7 +139,7 @@ def search(
     left = _explore_all(relation, roots, record, clock, tell)
     best = tuple(_candidate(each, relation, preimages) for each in record.best)
     limit = max(left, record.top, above, _most_without_images(relation))
-    return Optimum(best, limit, clock.n_cells)
+    return Optimum(best, limit, clock.n_cells, is_complete=left == 0.0)
 
 
 def _begin(relation: Relation, record: Record, max_intervals: int) -> None:

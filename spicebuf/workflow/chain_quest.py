@@ -65,7 +65,9 @@ class ChainQuest:
         n_solutions, n_tuples = end_to_end(self.system, self.banks)
         return Finding(
             top=(self._ranked(self._chosen(found, links), certificate),),
+            is_top_complete=True,
             runners_up=(),
+            missing={},
             certificate=certificate,
             everywhere=certificate,
             optimistic_bound=None,

@@ -1,5 +1,7 @@
 """What a search is asked for, and what it answers."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from spicebuf.api import Api
@@ -50,8 +52,10 @@ class Wanted:
         require_between("max-cells", self.max_cells, 1)
         if not self.max_seconds > 0.0:
             raise InputError(f"max-seconds = {self.max_seconds:g} must be above 0")
-        if self.grid is not None and not self.grid > 0.0:
+        if self.grid is not None and not 0.0 < self.grid < math.inf:
             raise InputError(f"grid = {self.grid:g} must be a step above 0 V, e.g. 0.05")
+        if self.landscape is not None and self.landscape[0] == self.landscape[1]:
+            raise InputError(f"landscape = {self.landscape[0]!r} twice; name two different edges")
 
 
 @dataclass(frozen=True)
@@ -68,15 +72,15 @@ class Ranked:
         Log volume on the banks of the search [nat].
     held_out : LogVolume
         On the second banks, by the points of the curves; what these leave open counts both ways.
-    gap : float
-        How much better an API of its kind might be [nat].
+    gap : float or None
+        How much better an API of its kind might be [nat]; None where it is not the best of its kind.
     """
 
     apis: tuple[Api, ...]
     kind: str
     in_sample: float
     held_out: LogVolume
-    gap: float
+    gap: float | None
 
 
 @dataclass(frozen=True)
@@ -118,8 +122,12 @@ class Finding:
     ----------
     top : tuple of Ranked
         The best APIs, best first; all but the first only where they were asked for.
+    is_top_complete : bool
+        Whether no API can be missing in `top`.
     runners_up : tuple of Ranked
         The best ones of other kinds, best first.
+    missing : mapping of str to bool
+        Kinds of which none was found: whether there is none on these θ.
     certificate : Certificate
     everywhere : Certificate
         Of the first search, which had all APIs in view; `certificate`, unless a second one looked closer.
@@ -138,7 +146,9 @@ class Finding:
     """
 
     top: tuple[Ranked, ...]
+    is_top_complete: bool
     runners_up: tuple[Ranked, ...]
+    missing: Mapping[str, bool]
     certificate: Certificate
     everywhere: Certificate
     optimistic_bound: float | None
@@ -166,8 +176,8 @@ class SystemSearch:
         does.
     given : SystemEntropy or None
         Of the system's own APIs, on the second banks.
-    banks : tuple of SweptBank
-        Of the search.
+    banks, second : tuple of SweptBank
+        Of the search, and those that what it found was measured on.
     """
 
     system: System
@@ -176,6 +186,7 @@ class SystemSearch:
     share_of_solutions: float | None
     given: SystemEntropy | None
     banks: tuple[SweptBank, ...]
+    second: tuple[SweptBank, ...]
 
     @property
     def best(self) -> Ranked:

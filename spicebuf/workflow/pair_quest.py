@@ -1,7 +1,7 @@
 """The API between two components: exact, with what stands beside it."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from spicebuf.errors import InputError
 from spicebuf.images import Reading
@@ -91,18 +91,25 @@ class PairQuest:
         solutions = count_solutions(plain.images, plain.preimages)
         everywhere = self._everywhere(plain, solutions)
         found = self._nearer(everywhere) or everywhere
-        top = tuple(self._ranked(each, found) for each in found.optimum.best)
-        limit = solutions.spectral_limit
+        ranks = self._ranks(found)
+        limit, is_plain = solutions.spectral_limit, everywhere.drawn is None
+        others = self._others(everywhere, found.best.shape) if is_plain else {}
         return Finding(
-            top=top,
-            runners_up=() if found.drawn else tuple(self._runners_up(found)),
+            top=tuple(self._ranked(each, found) for each in ranks.best),
+            is_top_complete=ranks.is_complete,
+            runners_up=tuple(self._runners_up(others, everywhere)),
+            missing={
+                name_of(shape): optimum.is_complete
+                for shape, optimum in others.items()
+                if not optimum.best
+            },
             certificate=found.certificate,
             everywhere=everywhere.certificate,
-            optimistic_bound=None if found.drawn else self._optimistic(),
+            optimistic_bound=self._optimistic() if is_plain else None,
             spectral_bound=None if limit is None else plain.log_volume(limit),
             n_solutions=round(solutions.weight),
             n_tuples=solutions.n_senders * solutions.n_takers,
-            given_in_sample=self._given(plain),
+            given_in_sample=self._given(),
             landscape=self._landscape(plain, found),
             lattice=self._lattice(plain) if self.wanted.lattice else None,
         )
@@ -114,7 +121,7 @@ class PairQuest:
             pair, drawn = relaxed_pair(
                 self.system, _PLACE, self.settings, self.wanted.grid, self.on_progress
             )
-        found = _Found(pair, self._search(pair, n_best=self.wanted.n_best), drawn)
+        found = _Found(pair, self._search(pair), drawn)
         if not found.optimum.best:
             raise InputError(self._nothing(solutions))
         return found
@@ -130,18 +137,30 @@ class PairQuest:
         except InputError:
             # No θ got there in so few simulations: what the banks say stands.
             return None
-        optimum = self._search(pair, n_best=self.wanted.n_best)
+        optimum = self._search(pair)
         return _Found(pair, optimum, drawn) if optimum.best else None
+
+    def _ranks(self, found: _Found) -> Optimum:
+        """Return as many of the best APIs as are wanted; the first is proven already."""
+        if self.wanted.n_best == 1:
+            return found.optimum
+        ranks = self._search(found.pair, n_best=self.wanted.n_best)
+        others = [each for each in ranks.best if each.tight != found.best.tight]
+        return replace(ranks, best=(found.best, *others)[: self.wanted.n_best])
 
     def _optimistic(self) -> float:
         pair = self._plain(Reading.OPTIMISTIC)
         return pair.log_volume(self._search(pair).limit)
 
-    def _runners_up(self, found: _Found) -> Iterator[Ranked]:
+    def _others(self, found: _Found, best: Shape) -> dict[Shape, Optimum]:
+        """Search for the best APIs of kinds other than that of the best."""
         shapes = shapes_of(len(self.system.logical_values), self.wanted.max_intervals)
-        others = [shape for shape in shapes if shape != found.best.shape][:_MOST_RUNNERS_UP]
-        optima = [self._search(found.pair, [shape]) for shape in others]
-        some = [_Found(found.pair, optimum, None) for optimum in optima if optimum.best]
+        others = [shape for shape in shapes if shape != best][:_MOST_RUNNERS_UP]
+        return {shape: self._search(found.pair, [shape]) for shape in others}
+
+    def _runners_up(self, others: Mapping[Shape, Optimum], found: _Found) -> Iterator[Ranked]:
+        """Yield the best APIs of other kinds, best first."""
+        some = [_Found(found.pair, optimum, None) for optimum in others.values() if optimum.best]
         for each in sorted(some, key=lambda each: -each.best.product):
             yield self._ranked(each.best, each)
 
@@ -155,7 +174,7 @@ class PairQuest:
             kind=name_of(candidate.shape),
             in_sample=found.pair.log_volume(candidate.product),
             held_out=self.held_out.volume(apis, is_rare=found.drawn is not None),
-            gap=found.optimum.gap,
+            gap=found.optimum.gap if candidate == found.best else None,
         )
 
     def _landscape(self, plain: Pair, found: _Found) -> Landscape | None:
@@ -182,10 +201,12 @@ class PairQuest:
         """Step of the voltages of tables [V]."""
         return self.system.vdd / _N_STEPS
 
-    def _given(self, plain: Pair) -> float | None:
+    def _given(self) -> float | None:
         if not self.system.apis[_PLACE].sets:
             return None
-        return plain.admit(sets_at(self.system, _PLACE))
+        # As it is, wherever edges that are searched for may lie.
+        pair = plain_pair(self.system, _PLACE, self.banks, Reading.SAFE, None)
+        return pair.admit(sets_at(self.system, _PLACE))
 
     def _plain(self, reading: Reading) -> Pair:
         grid = self.wanted.grid if reading is Reading.SAFE else None

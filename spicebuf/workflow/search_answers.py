@@ -39,6 +39,8 @@ def search_answer(
         "drawn": _drawn(finding, unit),
         "components": entropy["components"],
         "top": [_ranked(each, unit) for each in finding.top],
+        "is_top_complete": finding.is_top_complete,
+        "missing": dict(finding.missing),
         "runners_up": [_ranked(each, unit) for each in finding.runners_up],
         "given": _given(system, result, seed, unit),
         "landscape": finding.landscape and _landscape(finding.landscape, scale),
@@ -66,6 +68,7 @@ def _drawn(finding: Finding, unit: str) -> dict[str, Any] | None:
         "inner": drawn.inner,
         "outer": drawn.outer,
         "everywhere": _certificate(finding.everywhere, UNITS[unit]),
+        "nearby": _certificate(finding.certificate, UNITS[unit]),
     }
 
 
@@ -124,7 +127,8 @@ def _ranked(ranked: Ranked, unit: str) -> dict[str, Any]:
         "apis": [_api(api) for api in ranked.apis],
         **log_volume_answer(ranked.held_out, unit),
         "log_volume_in_sample": finite(ranked.in_sample / scale),
-        "gap": finite(ranked.gap / scale),
+        "n_satisfied": [counts.n_satisfied for counts in ranked.held_out.counts],
+        "gap": _scaled(ranked.gap, scale),
     }
 
 

@@ -1,6 +1,7 @@
 """Banks → the APIs of greatest log volume, with a proof, and their log volumes on other banks."""
 
 import math
+import re
 
 from spicebuf.errors import InputError
 from spicebuf.system import System
@@ -28,6 +29,7 @@ def search_system(
     no θ are found that work end to end.
     """
     places = free_places(system)
+    _require_fitting(system, wanted)
     if (wanted.landscape or wanted.lattice or wanted.n_best > 1) and len(system.components) > _PAIR:
         raise InputError(
             f"{system.path.name} has {len(system.components)} components; a landscape, a lattice and "
@@ -51,6 +53,7 @@ def search_system(
         share_of_solutions=_share(entropy.total.value, held_out),
         given=held_out.entropy(()) if is_given else None,
         banks=banks,
+        second=held_out.banks,
     )
 
 
@@ -74,6 +77,24 @@ def free_places(system: System) -> tuple[int, ...]:
             f"{system.path.name}: one component has no API inside to search for; put components in series"
         )
     return tuple(place for place in inner if system.apis[place].free) or tuple(inner)
+
+
+def _require_fitting(system: System, wanted: Wanted) -> None:
+    """Raise InputError if a grid or an edge cannot belong to the system."""
+    if wanted.grid is not None and wanted.grid > system.vdd:
+        raise InputError(f"grid = {wanted.grid:g} V must be at most the supply, {system.vdd:g} V")
+    for edge in wanted.landscape or ():
+        if not any(_names(logic, edge) for logic in system.logical_values):
+            logic = system.logical_values[0]
+            raise InputError(
+                f"landscape: {edge!r} is no edge; name a logical value, one of "
+                f"{', '.join(system.logical_values)}, and a side, such as {logic}.low or {logic}.2.high"
+            )
+
+
+def _names(logic: str, edge: str) -> bool:
+    """Tell whether a text names an edge of an interval of a logical value."""
+    return re.fullmatch(re.escape(logic) + r"(\.[1-9]\d*)?\.(low|high)", edge) is not None
 
 
 def _share(log_volume: float, held_out: HeldOut) -> float | None:

@@ -26,7 +26,7 @@ from spicebuf.workflow.readings import BankLink
 from spicebuf.workflow.relaxed import Draw, Sample, draw_senders, draw_takers
 from spicebuf.workflow.settings import Progress, Settings
 
-FEW = 300
+FEW = 100
 """θ of a bank that work with any of the other, below which θ are drawn by splitting instead."""
 
 _MOST_PARTNERS = 200
