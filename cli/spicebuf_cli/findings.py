@@ -57,15 +57,22 @@ def _others(answer: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _row(what: str, part: dict[str, Any]) -> list[str]:
-    gap, volume = part.get("gap"), number(part["log_volume"])
-    in_sample = number(part["log_volume_in_sample"])
+    gap = part.get("gap")
     return [
         what,
-        volume,
+        number(part["log_volume"]),
         interval(part["interval"]),
-        in_sample,
+        ", ".join(str(n) for n in _satisfied(part)),
+        number(part["log_volume_in_sample"]),
         "" if gap is None else f"{gap:.3g}",
     ]
+
+
+def _satisfied(part: dict[str, Any]) -> list[int | str]:
+    """Return how many θ of the second banks satisfy, by component; of rare events, no number of these."""
+    if "components" not in part:
+        return list(part["n_satisfied"])
+    return ["rare" if each["splitting"] else each["n_satisfied"] for each in part["components"]]
 
 
 def _sets(part: dict[str, Any], names: list[str]) -> str:
