@@ -40,8 +40,8 @@ def _tuples(sizes: Sequence[int]) -> list[tuple[int, ...]]:
     """Return a place in each of some banks, again and again: all combinations, or many at random."""
     if math.prod(sizes) <= _MOST_TUPLES:
         return list(product(*map(range, sizes)))
-    rng = np.random.default_rng(0)
-    return list(zip(*(rng.integers(n, size=_MOST_TUPLES).tolist() for n in sizes), strict=True))
+    n, rng = min(_MOST_TUPLES, max(sizes)), np.random.default_rng(0)
+    return list(zip(*(rng.integers(size, size=n).tolist() for size in sizes), strict=True))
 
 
 def _works(links: Sequence[Transfer], first: Sets, last: Sets) -> bool:
