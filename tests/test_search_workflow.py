@@ -390,7 +390,7 @@ def test_an_unknown_edge(capsys: pytest.CaptureFixture[str], tmp_path: Path, wri
         capsys, write("s.toml", FINITE), "--banks", tmp_path / "b", "-k", "1",
         "--landscape", "0.low", "2.high", "--figure", tmp_path / "a.png",
     )  # fmt: skip
-    assert "edge '2.high' is unknown; choose one of 0.1.low, 0.low" in words
+    assert "landscape: '2.high' is no edge; name a logical value, one of 0, 1, and a side" in words
 
 
 DIVIDER = 'netlist = "resistor_divider"'

@@ -57,11 +57,16 @@ def edge_named(name: str, pattern: Sequence[int], labels: Sequence[str]) -> Edge
         If there is no such edge.
     """
     known: dict[str, Edge] = {}
+    twice: set[str] = set()
     for edge in edges_of(pattern):
         label, side = labels[edge.label], "high" if edge.is_upper else "low"
-        known[f"{label}.{edge.number}.{side}"] = edge
+        names = {f"{label}.{edge.number}.{side}"}
         if pattern.count(edge.label) == 1:
-            known[f"{label}.{side}"] = edge
+            names.add(f"{label}.{side}")
+        twice |= names & known.keys()
+        known.update(dict.fromkeys(names, edge))
+    if name in twice:
+        raise InputError(f"edge {name!r} could be of two logical values; rename one of them")
     if name not in known:
-        raise InputError(f"edge {name!r} is unknown; choose one of {', '.join(known)}")
+        raise InputError(f"edge {name!r} is unknown; choose one of {', '.join(sorted(known))}")
     return known[name]

@@ -52,7 +52,7 @@ class ChainQuest:
         InputError
             If no θ are found that work, between two APIs or from end to end.
         """
-        links = [in_memory(swept, self.wanted.grid) for swept in self.banks]
+        links = [in_memory(swept) for swept in self.banks]
         found = self._search(links)
         self._require_found(found)
         log_scale = -sum(math.log(swept.n) for swept in self.banks)
@@ -136,14 +136,13 @@ class ChainQuest:
         )
 
     def _chosen(self, found: ChainOptimum, links: Sequence[Transfer]) -> dict[int, Sets]:
-        """Return the free APIs with edges of few digits, or on the grid.
+        """Return the free APIs with edges of few digits.
 
         The last comes first: how far one may be widened depends on the next.
         """
         chosen = [sets for sets in found.tight if sets is not None]
-        if self.wanted.grid is None:
-            for place in sorted(self.places, reverse=True):
-                preimages = links[place].preimages(chosen[place + 1])
-                admitted = preimages[preimages.hold(chosen[place]) & (preimages.weight > 0.0)]
-                chosen[place] = simplified(chosen[place], widened(chosen[place], admitted))
+        for place in sorted(self.places, reverse=True):
+            preimages = links[place].preimages(chosen[place + 1])
+            admitted = preimages[preimages.hold(chosen[place]) & (preimages.weight > 0.0)]
+            chosen[place] = simplified(chosen[place], widened(chosen[place], admitted))
         return {place: chosen[place] for place in self.places}

@@ -14,6 +14,9 @@ from spicebuf.workflow.entropies import SystemEntropy
 from spicebuf.workflow.settings import require_between
 from spicebuf.workflow.sides import Drawn
 
+# Voltages are told apart to the nV.
+_LEAST_STEP = 1e-9
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -52,8 +55,10 @@ class Wanted:
         require_between("max-cells", self.max_cells, 1)
         if not self.max_seconds > 0.0:
             raise InputError(f"max-seconds = {self.max_seconds:g} must be above 0")
-        if self.grid is not None and not 0.0 < self.grid < math.inf:
-            raise InputError(f"grid = {self.grid:g} must be a step above 0 V, e.g. 0.05")
+        if self.grid is not None and not _LEAST_STEP <= self.grid < math.inf:
+            raise InputError(
+                f"grid = {self.grid:g} must be a step above 0 V, at least {_LEAST_STEP:g} V, e.g. 0.05"
+            )
         if self.landscape is not None and self.landscape[0] == self.landscape[1]:
             raise InputError(f"landscape = {self.landscape[0]!r} twice; name two different edges")
 

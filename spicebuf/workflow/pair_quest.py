@@ -29,10 +29,9 @@ from spicebuf.workflow.findings import Certificate, Finding, Ranked, Wanted
 from spicebuf.workflow.held_out import HeldOut
 from spicebuf.workflow.settings import Progress, Settings
 from spicebuf.workflow.sides import (
-    FEW,
     Drawn,
     Pair,
-    is_sampled,
+    are_few,
     plain_pair,
     relaxed_pair,
     sets_at,
@@ -110,17 +109,22 @@ class PairQuest:
             n_solutions=round(solutions.weight),
             n_tuples=solutions.n_senders * solutions.n_takers,
             given_in_sample=self._given(),
-            landscape=self._landscape(plain, found),
-            lattice=self._lattice(plain) if self.wanted.lattice else None,
+            landscape=self._landscape(plain, found) if is_plain else None,
+            lattice=self._lattice(plain) if self.wanted.lattice and is_plain else None,
         )
 
     def _everywhere(self, plain: Pair, solutions: Solutions) -> _Found:
         """Search in the banks; where almost nothing in them works, in θ that are drawn for it."""
         pair, drawn = plain, None
-        if is_sampled(self.banks) and solutions.n_useful < FEW:
-            pair, drawn = relaxed_pair(
-                self.system, _PLACE, self.settings, self.wanted.grid, self.on_progress
-            )
+        if are_few(solutions.n_useful, self.banks):
+            try:
+                pair, drawn = relaxed_pair(
+                    self.system, _PLACE, self.settings, self.wanted.grid, self.on_progress
+                )
+            except InputError:
+                # What the banks hold stands, if it is anything.
+                if not solutions.weight:
+                    raise
         found = _Found(pair, self._search(pair), drawn)
         if not found.optimum.best:
             raise InputError(self._nothing(solutions))
@@ -128,7 +132,7 @@ class PairQuest:
 
     def _nearer(self, found: _Found) -> _Found | None:
         """Search once more near an API that so few θ stand for that chance chose it; else None."""
-        if min(found.best.sent, found.best.taken) >= FEW or not is_sampled(self.banks):
+        if not are_few(min(found.best.sent, found.best.taken), self.banks):
             return None
         try:
             pair, drawn = zoomed_pair(
@@ -235,13 +239,21 @@ class PairQuest:
                 f"{self.system.path.name}: the search was stopped before it found any API; give it more "
                 "--max-seconds or --max-cells"
             )
-        pair = self._plain(Reading.OPTIMISTIC)
         words = (
             f"{self.system.path.name}: of {solutions.n_senders} by {solutions.n_takers} θ no two surely "
             f"work from {first!r} to {last!r}"
         )
-        if count_solutions(pair.images, pair.preimages).weight:
+        if self.wanted.grid is not None and self._count(Reading.SAFE):
+            return (
+                f"{words} on a grid of {self.wanted.grid:g} V, and without it some do: take another"
+            )
+        if self._count(Reading.OPTIMISTIC):
             return f"{words}; between their points some may: take more --points"
         return (
             f"{words}: widen the sets of {last!r}, narrow those of {first!r}, or take other priors"
         )
+
+    def _count(self, reading: Reading) -> float:
+        """Return how many pairs of θ work, wherever edges that are searched for may lie."""
+        pair = plain_pair(self.system, _PLACE, self.banks, reading, None)
+        return count_solutions(pair.images, pair.preimages).weight

@@ -35,7 +35,7 @@ class BankLink:
             yield _transfer(curves, self.swept, self.reading, self.grid)
 
 
-def in_memory(swept: SweptBank, grid: float | None = None) -> Transfer:
+def in_memory(swept: SweptBank) -> Transfer:
     """Return a bank as a link of a chain, read once, in the safe reading."""
     blocks = list(swept.bank.read(swept.n))
     curves = Curves(
@@ -43,7 +43,7 @@ def in_memory(swept: SweptBank, grid: float | None = None) -> Transfer:
         np.concatenate([block.status for block in blocks]),
         np.concatenate([block.attempt for block in blocks]),
     )
-    return _transfer(curves, swept, Reading.SAFE, grid)
+    return _transfer(curves, swept, Reading.SAFE, None)
 
 
 def _transfer(curves: Curves, swept: SweptBank, reading: Reading, grid: float | None) -> Transfer:

@@ -2,8 +2,12 @@
 
 import math
 import re
+from collections.abc import Sequence
 
+from spicebuf.api import Api
 from spicebuf.errors import InputError
+from spicebuf.images import Reading
+from spicebuf.search import shapes_of
 from spicebuf.system import System
 from spicebuf.workflow.banks import require_sources, sweep_system
 from spicebuf.workflow.chain_quest import ChainQuest
@@ -12,6 +16,7 @@ from spicebuf.workflow.findings import SystemSearch, Wanted
 from spicebuf.workflow.held_out import HeldOut, hold_out
 from spicebuf.workflow.pair_quest import PairQuest
 from spicebuf.workflow.settings import Progress, Settings, silent
+from spicebuf.workflow.sides import plain_pair, sets_at
 
 _PAIR = 2
 
@@ -30,11 +35,6 @@ def search_system(
     """
     places = free_places(system)
     _require_fitting(system, wanted)
-    if (wanted.landscape or wanted.lattice or wanted.n_best > 1) and len(system.components) > _PAIR:
-        raise InputError(
-            f"{system.path.name} has {len(system.components)} components; a landscape, a lattice and "
-            "--top are of the API between two"
-        )
     require_sources(system, settings)
     banks = sweep_system(system, settings, on_progress)
     held_out = hold_out(system, settings, on_progress)
@@ -50,7 +50,7 @@ def search_system(
         system=held_out.with_apis(apis),
         finding=finding,
         entropy=entropy,
-        share_of_solutions=_share(entropy.total.value, held_out),
+        share_of_solutions=_share(apis, held_out),
         given=held_out.entropy(()) if is_given else None,
         banks=banks,
         second=held_out.banks,
@@ -80,7 +80,17 @@ def free_places(system: System) -> tuple[int, ...]:
 
 
 def _require_fitting(system: System, wanted: Wanted) -> None:
-    """Raise InputError if a grid or an edge cannot belong to the system."""
+    """Raise InputError if what is wanted cannot be had of the system, before anything is simulated."""
+    n_logical = len(system.logical_values)
+    shapes_of(n_logical, wanted.max_intervals)
+    only_of_two = wanted.landscape or wanted.lattice or wanted.grid or wanted.n_best > 1
+    if only_of_two and len(system.components) > _PAIR:
+        raise InputError(
+            f"{system.path.name} has {len(system.components)} components; a landscape, a lattice, --grid "
+            "and --top are of the API between two"
+        )
+    if wanted.lattice and n_logical > _PAIR:
+        raise InputError(f"a lattice is of two logical values; {system.path.name} has {n_logical}")
     if wanted.grid is not None and wanted.grid > system.vdd:
         raise InputError(f"grid = {wanted.grid:g} V must be at most the supply, {system.vdd:g} V")
     for edge in wanted.landscape or ():
@@ -97,7 +107,14 @@ def _names(logic: str, edge: str) -> bool:
     return re.fullmatch(re.escape(logic) + r"(\.[1-9]\d*)?\.(low|high)", edge) is not None
 
 
-def _share(log_volume: float, held_out: HeldOut) -> float | None:
-    """Return what a log volume is of the volume of all that works end to end; None if none does."""
-    n_solutions, n_tuples = end_to_end(held_out.system, held_out.banks)
-    return min(1.0, math.exp(log_volume) * n_tuples / n_solutions) if n_solutions else None
+def _share(apis: Sequence[Api], held_out: HeldOut) -> float | None:
+    """Return the share of what works end to end that some APIs admit, by points; None if none works."""
+    system, banks = held_out.with_apis(apis), held_out.banks
+    n_solutions, n_tuples = end_to_end(system, banks)
+    if not n_solutions:
+        return None
+    if len(banks) == _PAIR:
+        admitted = plain_pair(system, 1, banks, Reading.SAFE, None).admit(sets_at(system, 1))
+    else:
+        admitted = held_out.volume(apis, is_rare=False).value
+    return min(1.0, math.exp(admitted) * n_tuples / n_solutions)

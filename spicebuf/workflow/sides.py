@@ -26,9 +26,9 @@ from spicebuf.workflow.readings import BankLink
 from spicebuf.workflow.relaxed import Draw, Sample, draw_senders, draw_takers
 from spicebuf.workflow.settings import Progress, Settings
 
-FEW = 100
-"""θ of a bank that work with any of the other, below which θ are drawn by splitting instead."""
-
+# Fewer θ than this, and than a part of a bank, are too few to rely on.
+_FEW = 100
+_FEW_PART = 20
 _MOST_PARTNERS = 200
 # How far around an API others are looked at once more, as a part of the supply.
 _ZOOM = 0.05
@@ -92,9 +92,10 @@ class Drawn:
     outer: Sets | None = None
 
 
-def is_sampled(banks: Sequence[SweptBank]) -> bool:
-    """Tell whether more θ could be drawn than each of the banks holds."""
-    return all(swept.bank.source.seed is not None for swept in banks)
+def are_few(n: float, banks: Sequence[SweptBank]) -> bool:
+    """Tell whether `n` θ of one of some banks are too few to rely on, and more could be drawn."""
+    is_sampled = all(swept.bank.source.seed is not None for swept in banks)
+    return is_sampled and n < min(_FEW, *(swept.n / _FEW_PART for swept in banks))
 
 
 def relaxed_pair(
@@ -113,7 +114,7 @@ def relaxed_pair(
         preimages = second.transfer.preimages(draw.wanted)
         first = draw.senders(widest(preimages, _MOST_PARTNERS, system.vdd))
         images = first.transfer.images(draw.given)
-        if count_solutions(images, preimages).n_useful_takers < FEW:
+        if count_solutions(images, preimages).n_useful_takers < _FEW:
             second = draw.takers(narrowest(images, _MOST_PARTNERS, system.vdd))
         return draw.pair(first, second, grid), Drawn((first.volume, second.volume))
 
@@ -203,8 +204,9 @@ def _drawing(
 def _nothing(system: System, volume: LogVolume) -> str:
     first, last = system.apis[0].name, system.apis[-1].name
     return (
-        f"{system.path.name}: nothing that works from {first!r} to {last!r} was found, neither in the "
-        f"banks nor by climbing towards it: the log volume of what does is at most "
+        f"{system.path.name}: nothing was found that, by the points of its curves, surely works from "
+        f"{first!r} to {last!r}, neither in the banks nor by climbing towards it with "
+        f"{volume.counts[0].n_samples} θ: the log volume of what does is at most "
         f"{volume.interval[1]:.2f} nat ({volume.confidence:.0%}); widen the sets of {last!r}, narrow "
-        f"those of {first!r}, or take other priors or more --samples"
+        f"those of {first!r}, or take other priors, more --points, --samples or --max-simulations"
     )
