@@ -60,13 +60,13 @@ def edge_named(name: str, pattern: Sequence[int], labels: Sequence[str]) -> Edge
     twice: set[str] = set()
     for edge in edges_of(pattern):
         label, side = labels[edge.label], "high" if edge.is_upper else "low"
-        names = {f"{label}.{edge.number}.{side}"}
+        names = [f"{label}.{edge.number}.{side}"]
         if pattern.count(edge.label) == 1:
-            names.add(f"{label}.{side}")
-        twice |= names & known.keys()
+            names.append(f"{label}.{side}")
+        twice |= known.keys() & names
         known.update(dict.fromkeys(names, edge))
     if name in twice:
         raise InputError(f"edge {name!r} could be of two logical values; rename one of them")
     if name not in known:
-        raise InputError(f"edge {name!r} is unknown; choose one of {', '.join(sorted(known))}")
+        raise InputError(f"edge {name!r} is unknown; choose one of {', '.join(known)}")
     return known[name]
