@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -70,7 +70,7 @@ class Splitting:
     clusters: tuple[int, ...]
     opinion: SecondOpinion | None
     look: SecondLook | None
-    survivors: tuple[Floats, ...]
+    survivors: tuple[Floats, ...] = field(compare=False, repr=False)
 
 
 def estimate(
