@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from spicebuf.api import Api
 from spicebuf.check import Floats, input_intervals
-from spicebuf.deck import accuracy
+from spicebuf.deck import Bench, accuracy
 from spicebuf.ngspice import Status
 from spicebuf.search import Images, Preimages, Sets
 from spicebuf.simulate import Curves, Volts
@@ -212,34 +212,11 @@ def _padded(ends: Floats, most: int, fill: float) -> Floats:
     return np.pad(ends, ((0, missing), (0, 0)), constant_values=fill)
 
 
-def joined_images(parts: Sequence[Images]) -> Images:
-    """Return the images of several blocks of θ as one."""
-    low, high, weight = _joined([(each.low, each.high, each.weight) for each in parts])
-    return Images(low, high, weight)
-
-
-def joined_preimages(parts: Sequence[Preimages]) -> Preimages:
-    """Return the preimages of several blocks of θ as one."""
-    low, high, weight = _joined([(each.low, each.high, each.weight) for each in parts])
-    return Preimages(low, high, weight)
-
-
-def _joined(parts: Sequence[tuple[Floats, Floats, Floats]]) -> tuple[Floats, Floats, Floats]:
-    most = max(low.shape[1] for low, _, _ in parts)
-    lows, highs = (
-        [
-            np.pad(
-                part[end], ((0, 0), (0, most - part[end].shape[1]), (0, 0)), constant_values=fill
-            )
-            for part in parts
-        ]
-        for end, fill in ((0, np.inf), (1, -np.inf))
-    )
-    return (
-        np.concatenate(lows, axis=2),
-        np.concatenate(highs, axis=2),
-        np.concatenate([weight for _, _, weight in parts]),
-    )
+def transfer_of(
+    on: Bench, curves: Curves, reading: Reading = Reading.SAFE, grid: float | None = None
+) -> Transfer:
+    """Return curves from a bench, every θ of which counts alike, as a link of a chain."""
+    return Transfer(curves, on.vin, on.vdd, np.ones(len(curves.status)), reading, grid)
 
 
 def sets_of(api: Api, logical_values: Sequence[str]) -> Sets:

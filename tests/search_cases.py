@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -13,6 +14,17 @@ from spicebuf.search import Images, Preimages, Sets, Shape
 Interval = tuple[float, float]
 Stretches = list[list[Interval]]
 """Of each logical value, some intervals."""
+
+
+def calm(n: int) -> settings:
+    """Return settings for `n` examples, the same in every run."""
+    return settings(
+        max_examples=n,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from spicebuf.search import Sets, simplified
 from spicebuf.search.edges import simplest
-from tests.test_search import calm
+from tests.search_cases import calm
 
 VOLTS = st.integers(0, 50_000).map(lambda k: Fraction(k, 10_000))
 

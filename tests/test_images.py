@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -17,13 +17,12 @@ from spicebuf.images import (
     Reading,
     Transfer,
     api_of,
-    joined_images,
-    joined_preimages,
     sets_of,
 )
 from spicebuf.ngspice import Status
-from spicebuf.search import Images, Preimages, Sets, count_solutions
+from spicebuf.search import Images, Preimages, Sets, count_solutions, joined
 from spicebuf.simulate import Curves
+from tests.search_cases import calm
 
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
@@ -31,17 +30,6 @@ Interval = tuple[float, float]
 VDD = 5.0
 VIN = np.linspace(0.0, VDD, 11)
 LOST = Status.NOT_CONVERGED
-
-
-def calm(n: int) -> settings:
-    """Return settings for `n` examples, the same in every run."""
-    return settings(
-        max_examples=n,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
 
 
 def transfer(
@@ -239,8 +227,8 @@ def test_blocks_joined_are_the_whole() -> None:
         each = replace(whole, reading=reading)
         parts = [each[place] for place in range(4)]
         images, preimages = each.images(sets), each.preimages(sets)
-        assert_same(joined_images([part.images(sets) for part in parts]), images)
-        assert_same(joined_preimages([part.preimages(sets) for part in parts]), preimages)
+        assert_same(joined([part.images(sets) for part in parts]), images)
+        assert_same(joined([part.preimages(sets) for part in parts]), preimages)
 
 
 def assert_same(one: Images | Preimages, other: Images | Preimages) -> None:

@@ -16,7 +16,6 @@ from spicebuf.search import (
     Sets,
     grid_of,
     lattice,
-    on_grid,
     search,
 )
 from tests.contexts import (
@@ -130,7 +129,7 @@ def test_the_best_is_that_of_the_search() -> None:
     images, held = band(rng, 300, 0.2), band(rng, 300, 1.0)
     case = images, Preimages(held.low, held.high, held.weight)
     found = lattice(*case, grid_of(5.0, 0.25))
-    best = search(*on_grid(*case, 0.25), 1).best[0]
+    best = search(*(each.on_grid(0.25) for each in case), 1).best[0]
     assert found.best is not None
     assert found.best.product == pytest.approx(best.product)
     assert found.n_closed > 100

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spicebuf.search import Images, Preimages, Sets, narrowest, overhang, widest
-from tests.search_cases import Stretches, banks
-from tests.test_search import calm
+from tests.search_cases import Stretches, banks, calm
 
 EXTENT = 5.0
 # Fine enough that many are rounded to the same, and such that ends lie on and between steps.

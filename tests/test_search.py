@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -21,7 +21,6 @@ from spicebuf.search import (
     branch,
     cores,
     name_of,
-    on_grid,
     optimum,
     search,
     shapes_of,
@@ -32,7 +31,7 @@ from spicebuf.search.closure import Intervals, closed, held_by, hold
 from spicebuf.search.cores import compatibility
 from spicebuf.search.relation import Relation, relate
 from spicebuf.search.shapes import can_send, can_take, root
-from tests.search_cases import Api, Case, all_apis, banks, best_product, cases, top_closed
+from tests.search_cases import Api, Case, all_apis, banks, best_product, calm, cases, top_closed
 
 # Two logical values with one to three intervals, and three with one or two.
 MIX = [
@@ -48,17 +47,6 @@ MIX = [
 FEW = [("either way", 1, 8), ("folded", 2, 6), ("unions", 2, 5)]
 ONE = [[(1.0, 1.5)], [(3.0, 4.0)]]
 ROUND_ONE = [[(0.0, 2.0)], [(2.5, 5.0)]]
-
-
-def calm(n: int) -> settings:
-    """Return settings for `n` examples, the same in every run."""
-    return settings(
-        max_examples=n,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
 
 
 def admitted(case: Case, sets: Sets) -> tuple[float, float]:
@@ -438,7 +426,7 @@ def test_what_works_on_a_grid_works_without_it(kind: str) -> None:
             type(each)(each.low + shift, each.high + shift, each.weight)
             for each in (case.images, case.preimages)
         )
-        on = Case(*on_grid(images, preimages, step))
+        on = Case(images.on_grid(step), preimages.on_grid(step))
         for api in all_apis(on, 2):
             tight = search(on.images, on.preimages, 2, shapes=[api.shape]).best[0].tight
             for sets in api.sets, tight:
@@ -453,7 +441,7 @@ def test_what_works_on_a_grid_works_without_it(kind: str) -> None:
 
 def test_a_grid_rounds_images_outward_and_preimages_inward() -> None:
     case = banks([[[(0.31, 0.59)], [(0.3, 0.6)]]], [[[(0.31, 0.59)], [(0.3, 0.6)]]])
-    images, preimages = on_grid(case.images, case.preimages, 0.1)
+    images, preimages = case.images.on_grid(0.1), case.preimages.on_grid(0.1)
     assert images.low.ravel() == pytest.approx([0.3, 0.3])
     assert images.high.ravel() == pytest.approx([0.6, 0.6])
     assert preimages.low.ravel() == pytest.approx([0.4, 0.3])

@@ -9,8 +9,8 @@ from hypothesis import given
 from spicebuf.search import optimum, search
 from spicebuf.search.cores import compatibility, cores, most_by_degrees
 from spicebuf.search.relation import relate
-from tests.search_cases import Case, all_apis, best_product, cases
-from tests.test_search import calm, products
+from tests.search_cases import Case, all_apis, best_product, calm, cases
+from tests.test_search import products
 
 UNIONS = [("folded", 2, 6), ("unions", 2, 5), ("three values", 2, 3)]
 

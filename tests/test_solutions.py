@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from spicebuf.search import count_solutions, search, solutions
-from tests.search_cases import Case, Stretches, banks, cases
-from tests.test_search import calm
+from tests.search_cases import Case, Stretches, banks, calm, cases
 
 
 def works(case: Case) -> NDArray[np.bool_]:

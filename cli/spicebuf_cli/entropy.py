@@ -31,12 +31,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Log volumes of the components and their sum.")
 @options.system_argument
 @options.settings_options
-@options.json_option
-@options.confidence_option
-@options.max_simulations_option
-@options.max_gain_option
-@options.precision_option
-@options.banks_option()
+@options.estimate_options
 @options.from_option
 @options.end_to_end_option
 @profile_options

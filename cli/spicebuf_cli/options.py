@@ -124,6 +124,19 @@ def out_option(help_text: str) -> Callable[[_Command], _Command]:
     return click.option("-o", "--out", type=click.Path(path_type=Path), help=help_text)
 
 
+def estimate_options(command: _Command) -> _Command:
+    """Add what all commands share that estimate log volumes."""
+    options = (
+        json_option,
+        confidence_option,
+        max_simulations_option,
+        max_gain_option,
+        precision_option,
+        banks_option(),
+    )
+    return reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
+
+
 def settings_options(command: _Command) -> Callable[..., Any]:
     """Add all that chooses how many θ are simulated, and how; pass them on as ``settings``."""
 

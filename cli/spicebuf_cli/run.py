@@ -16,12 +16,7 @@ if TYPE_CHECKING:
 @click.command(short_help="The main job: all stages, a table, a run folder.")
 @options.system_argument
 @options.settings_options
-@options.json_option
-@options.confidence_option
-@options.max_simulations_option
-@options.max_gain_option
-@options.precision_option
-@options.banks_option()
+@options.estimate_options
 @options.bits_option
 @options.out_option("Run folder. [default: runs/NAME-K, the first K that is free]")
 def run(

@@ -28,12 +28,7 @@ _DEFAULT_FIGURE = Path("landscape.png")
 @click.command(short_help="The APIs of greatest log volume, with a proof.")
 @options.system_argument
 @options.settings_options
-@options.json_option
-@options.confidence_option
-@options.max_simulations_option
-@options.max_gain_option
-@options.precision_option
-@options.banks_option()
+@options.estimate_options
 @click.option(
     "-k",
     "--max-intervals",

@@ -1,5 +1,6 @@
 """The APIs of greatest log volume, with a proof. Knows no circuits."""
 
+from spicebuf.search.ascent import weigh
 from spicebuf.search.chain_optimum import ChainOptimum, Proof
 from spicebuf.search.chains import search_chain
 from spicebuf.search.edges import simplified
@@ -10,7 +11,7 @@ from spicebuf.search.links import Link
 from spicebuf.search.naming import Edge, edge_named, edges_of
 from spicebuf.search.optimum import MAX_CELLS, Candidate, Optimum, search, widened
 from spicebuf.search.partners import narrowest, overhang, widest
-from spicebuf.search.relation import Bools, Images, Preimages, Sets, on_grid
+from spicebuf.search.relation import Bools, Images, Preimages, Sets, joined
 from spicebuf.search.shapes import Shape, name_of, pattern_of, shape_of, shapes_of
 from spicebuf.search.solutions import Solutions, count_solutions
 
@@ -36,11 +37,11 @@ __all__ = [
     "edge_named",
     "edges_of",
     "grid_of",
+    "joined",
     "landscape",
     "lattice",
     "name_of",
     "narrowest",
-    "on_grid",
     "overhang",
     "pattern_of",
     "search",
@@ -48,6 +49,7 @@ __all__ = [
     "shape_of",
     "shapes_of",
     "simplified",
+    "weigh",
     "widened",
     "widest",
 ]

@@ -16,8 +16,8 @@ from spicebuf.search.closure import Found, Intervals, closed, held_by, hold
 from spicebuf.search.cores import Compatibility, most_by_degrees
 from spicebuf.search.relation import Floats, Relation
 
-# Sums of weights in another order differ by rounding.
-_ROUNDING = 1e-11
+ROUNDING = 1e-11
+"""By which part sums of weights in another order may differ."""
 
 
 class Record:
@@ -40,7 +40,7 @@ class Record:
         for left_out in self.best[self._n_best :]:
             del self._found[left_out.intervals]
         if len(self._found) == self._n_best:
-            self.floor = self.best[-1].product * (1.0 + _ROUNDING)
+            self.floor = self.best[-1].product * (1.0 + ROUNDING)
 
     @property
     def top(self) -> float:
@@ -140,7 +140,7 @@ def _parts(field: Field, cell: Cell, limit: float, record: Record) -> Iterator[t
         return
     bound = bound_of(relation, cell, senders, takers)
     _guess(relation, left, bound.edges, record)
-    limit = min(limit, bound.product * (1.0 + _ROUNDING))
+    limit = min(limit, bound.product * (1.0 + ROUNDING))
     if limit > record.floor:
         torn = takers.at_run @ relation.taken[cell.takers]
         for part in _split(left, bound, torn):

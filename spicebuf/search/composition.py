@@ -6,20 +6,26 @@ image or preimage are one row, with the sum of the products of their weights.
 """
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
 from spicebuf.search.links import Link
-from spicebuf.search.relation import Bools, Floats, Images, Places, Preimages, Sets, relate
+from spicebuf.search.relation import (
+    Floats,
+    Images,
+    Places,
+    Preimages,
+    Rows,
+    Sets,
+    joined,
+    relate,
+)
 
 MAX_TUPLES = 5_000_000
 """Rows up to which tuples are composed as they are."""
 
 _FINEST = 4096
 _ROUNDING = 1e-9
-
-Rows = TypeVar("Rows", Images, Preimages)
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ def takers_before(link: Link, takers: Takers, max_tuples: int = MAX_TUPLES) -> T
         _weighed(can_take(link.preimages(sets_of(rows, place))), weight)
         for place, weight in enumerate(rows.weight)
     ]
-    return Takers(_together(parts), max(step, takers.step))
+    return Takers(grouped(joined(parts)), max(step, takers.step))
 
 
 def images_after(
@@ -105,14 +111,12 @@ def images_after(
         if len(part.weight) * len(images.weight) > max_tuples:
             return None
         parts.append(_weighed(part, weight))
-    return _together(parts)
+    return grouped(joined(parts))
 
 
 def can_take(preimages: Preimages) -> Preimages:
     """Leave out those that take nothing of some logical value."""
-    is_piece = preimages.low <= preimages.high
-    takes: Bools = np.asarray(is_piece.any(axis=1).all(axis=0))
-    return preimages[takes]
+    return preimages[preimages.somewhere]
 
 
 def between_ends(preimages: Preimages, images: Images) -> Preimages:
@@ -131,19 +135,6 @@ def between_ends(preimages: Preimages, images: Images) -> Preimages:
 def _weighed(rows: Rows, weight: float) -> Rows:
     rows = grouped(rows)
     return type(rows)(rows.low, rows.high, rows.weight * weight)
-
-
-def _together(parts: list[Rows]) -> Rows:
-    """Return the rows of all parts, of which each may have another number of pieces."""
-    n_pieces = max(part.low.shape[1] for part in parts)
-    low = np.concatenate([_padded(part.low, n_pieces, np.inf) for part in parts], axis=2)
-    high = np.concatenate([_padded(part.high, n_pieces, -np.inf) for part in parts], axis=2)
-    return grouped(type(parts[0])(low, high, np.concatenate([part.weight for part in parts])))
-
-
-def _padded(ends: Floats, n_pieces: int, nothing: float) -> Floats:
-    more = ((0, 0), (0, n_pieces - ends.shape[1]), (0, 0))
-    return np.pad(ends, more, constant_values=nothing)
 
 
 def _joined(rows: Rows) -> Rows:

@@ -6,13 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from spicebuf.search.branch import Clock, Field, Record, explore
+from spicebuf.search.branch import ROUNDING, Clock, Field, Record, explore
 from spicebuf.search.cells import Cell, Run
 from spicebuf.search.closure import Found, Intervals, held_by, hold
 from spicebuf.search.relation import Floats, Places, Relation
-
-# Sums of weights in another order differ by rounding.
-_ROUNDING = 1e-11
 
 
 def best_with_fixed(
@@ -55,7 +52,7 @@ class _Unmoved(Record):
         found = Found(intervals, float(sent), float(taken))
         if found.product > self.floor:
             self._found = {intervals: found}
-            self.floor = found.product * (1.0 + _ROUNDING)
+            self.floor = found.product * (1.0 + ROUNDING)
 
 
 def _all(weight: Floats) -> Places:

@@ -3,7 +3,16 @@
 import numpy as np
 
 from spicebuf.errors import InputError
-from spicebuf.search.relation import Bools, Floats, Images, Places, Preimages, Ranks, Relation
+from spicebuf.search.relation import (
+    Bools,
+    Floats,
+    Images,
+    Places,
+    Preimages,
+    Ranks,
+    Relation,
+    require_same_values,
+)
 
 GRID_STEP = 0.1
 """Step of grids unless another is given [V]."""
@@ -48,11 +57,7 @@ def relate_on(images: Images, preimages: Preimages, axis: Floats) -> Relation:
     InputError
         If the logical values differ in number.
     """
-    if images.low.shape[0] != preimages.low.shape[0]:
-        raise InputError(
-            f"images are of {images.low.shape[0]} logical values, preimages of "
-            f"{preimages.low.shape[0]}; they must be of the same"
-        )
+    require_same_values(images, preimages)
     axis = to_nanovolts(axis)
     low, high = _outward(images, axis)
     start, end = _inward(preimages, axis)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +54,10 @@ class Images:
         return Images(self.low[:, :, places], self.high[:, :, places], self.weight[places])
 
     def on_grid(self, step: float) -> "Images":
-        """Return the images with their ends rounded outward to multiples of `step` [V]."""
+        """Return the images with their ends rounded outward to multiples of `step` [V].
+
+        θ that work together on a grid do so without it, to within a billionth of a step.
+        """
         return Images(_down(self.low, step), _up(self.high, step), self.weight)
 
     def held_by(self, sets: Sets) -> Bools:
@@ -126,12 +129,22 @@ def _ends(low: Floats, high: Floats, where: Bools) -> list[tuple[float, float]]:
     return list(zip(low[where].tolist(), high[where].tolist(), strict=True))
 
 
-def on_grid(images: Images, preimages: Preimages, step: float) -> tuple[Images, Preimages]:
-    """Round to multiples of `step` [V]: images outward and preimages inward.
+Rows = TypeVar("Rows", Images, Preimages)
 
-    θ that work together after it do so before it, to within a billionth of a step.
-    """
-    return images.on_grid(step), preimages.on_grid(step)
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """Return the rows of several parts, each of any number of pieces, as one."""
+    most = max(part.low.shape[1] for part in parts)
+    return type(parts[0])(
+        np.concatenate([_padded(part.low, most, np.inf) for part in parts], axis=2),
+        np.concatenate([_padded(part.high, most, -np.inf) for part in parts], axis=2),
+        np.concatenate([part.weight for part in parts]),
+    )
+
+
+def _padded(ends: Floats, n_pieces: int, nothing: float) -> Floats:
+    more = ((0, 0), (0, n_pieces - ends.shape[1]), (0, 0))
+    return np.pad(ends, more, constant_values=nothing)
 
 
 def _down(volts: Floats, step: float) -> Floats:
@@ -202,13 +215,18 @@ class Relation:
         )
 
 
-def relate(images: Images, preimages: Preimages) -> Relation:
-    """Rank the ends of images and preimages; leave out θ that work with none."""
+def require_same_values(images: Images, preimages: Preimages) -> None:
+    """Raise InputError if images and preimages are of different numbers of logical values."""
     if images.low.shape[0] != preimages.low.shape[0]:
         raise InputError(
             f"images are of {images.low.shape[0]} logical values, preimages of "
             f"{preimages.low.shape[0]}; they must be of the same"
         )
+
+
+def relate(images: Images, preimages: Preimages) -> Relation:
+    """Rank the ends of images and preimages; leave out θ that work with none."""
+    require_same_values(images, preimages)
     senders = np.flatnonzero(_can_send(images) & (images.weight > 0.0))
     takers = np.flatnonzero(preimages.somewhere & (preimages.weight > 0.0))
     low, high = images.low[:, :, senders], images.high[:, :, senders]

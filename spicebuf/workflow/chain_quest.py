@@ -17,6 +17,7 @@ from spicebuf.search import (
     search_chain,
     shape_of,
     simplified,
+    weigh,
     widened,
 )
 from spicebuf.source import stream_number
@@ -62,7 +63,7 @@ class ChainQuest:
             found.proof.word,
             found.n_starts,
         )
-        n_solutions, n_tuples = end_to_end(self.system, self.banks)
+        n_solutions, n_tuples = end_to_end(self.system, links)
         return Finding(
             top=(self._ranked(self._chosen(found, links), certificate),),
             is_top_complete=True,
@@ -111,8 +112,7 @@ class ChainQuest:
             return None
         product = 1.0
         for link, (before, after) in zip(links, pairwise(self._given), strict=True):
-            images = link.images(before)
-            product *= float(images.weight[images.held_by(after)].sum())
+            product *= weigh(link, before, after)
         return log_of(product) + log_scale
 
     def _require_found(self, found: ChainOptimum) -> None:

@@ -6,29 +6,21 @@ from itertools import product
 
 import numpy as np
 
-from spicebuf.images import Reading, Transfer
-from spicebuf.search import Sets, count_solutions
+from spicebuf.images import Transfer
+from spicebuf.search import Sets
 from spicebuf.system import System
-from spicebuf.workflow.banks import SweptBank
-from spicebuf.workflow.readings import in_memory
-from spicebuf.workflow.sides import plain_pair, sets_at
+from spicebuf.workflow.sides import sets_at
 
-_PAIR = 2
 _MOST_TUPLES = 5_000
 
 
-def end_to_end(system: System, banks: Sequence[SweptBank]) -> tuple[int, int]:
-    """Return how many of so many combinations of θ from banks work from the first API to the last.
+def end_to_end(system: System, links: Sequence[Transfer]) -> tuple[int, int]:
+    """Return how many of so many combinations of θ work from the first API of a chain to the last.
 
-    Of more than two components, no more than some combinations, at random.
+    All combinations, or where they are many, some at random.
     """
-    if len(banks) == _PAIR:
-        pair = plain_pair(system, 1, banks, Reading.SAFE, None)
-        solutions = count_solutions(pair.images, pair.preimages)
-        return round(solutions.weight), solutions.n_senders * solutions.n_takers
-    links = [in_memory(swept) for swept in banks]
-    tuples = _tuples([swept.n for swept in banks])
-    first, last = sets_at(system, 0), sets_at(system, len(banks))
+    tuples = _tuples([len(link.weight) for link in links])
+    first, last = sets_at(system, 0), sets_at(system, len(links))
     n_solutions = sum(
         _works([link[k] for link, k in zip(links, each, strict=True)], first, last)
         for each in tuples

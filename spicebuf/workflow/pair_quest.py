@@ -108,7 +108,7 @@ class PairQuest:
             spectral_bound=None if limit is None else plain.log_volume(limit),
             n_solutions=round(solutions.weight),
             n_tuples=solutions.n_senders * solutions.n_takers,
-            given_in_sample=self._given(),
+            given_in_sample=self._given(plain),
             landscape=self._landscape(plain, found) if is_plain else None,
             lattice=self._lattice(plain) if self.wanted.lattice and is_plain else None,
         )
@@ -205,12 +205,13 @@ class PairQuest:
         """Step of the voltages of tables [V]."""
         return self.system.vdd / _N_STEPS
 
-    def _given(self) -> float | None:
+    def _given(self, plain: Pair) -> float | None:
         if not self.system.apis[_PLACE].sets:
             return None
         # As it is, wherever edges that are searched for may lie.
-        pair = plain_pair(self.system, _PLACE, self.banks, Reading.SAFE, None)
-        return pair.admit(sets_at(self.system, _PLACE))
+        if self.wanted.grid is not None:
+            plain = plain_pair(self.system, _PLACE, self.banks, Reading.SAFE, None)
+        return plain.admit(sets_at(self.system, _PLACE))
 
     def _plain(self, reading: Reading) -> Pair:
         grid = self.wanted.grid if reading is Reading.SAFE else None

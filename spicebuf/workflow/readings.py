@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spicebuf.images import Reading, Transfer, joined_images, joined_preimages
-from spicebuf.search import Images, Preimages, Sets
+from spicebuf.images import Reading, Transfer, transfer_of
+from spicebuf.search import Images, Preimages, Sets, joined
 from spicebuf.simulate import Curves
 from spicebuf.workflow.banks import SweptBank
 
@@ -24,15 +24,15 @@ class BankLink:
 
     def images(self, sets: Sets) -> Images:
         """Return where each θ sends the voltages of `sets`."""
-        return joined_images([block.images(sets) for block in self._blocks()])
+        return joined([block.images(sets) for block in self._blocks()])
 
     def preimages(self, sets: Sets) -> Preimages:
         """Return which input voltages each θ sends into `sets`."""
-        return joined_preimages([block.preimages(sets) for block in self._blocks()])
+        return joined([block.preimages(sets) for block in self._blocks()])
 
     def _blocks(self) -> Iterator[Transfer]:
         for curves in self.swept.bank.read(self.swept.n):
-            yield _transfer(curves, self.swept, self.reading, self.grid)
+            yield transfer_of(self.swept.bank.bench, curves, self.reading, self.grid)
 
 
 def in_memory(swept: SweptBank) -> Transfer:
@@ -43,9 +43,4 @@ def in_memory(swept: SweptBank) -> Transfer:
         np.concatenate([block.status for block in blocks]),
         np.concatenate([block.attempt for block in blocks]),
     )
-    return _transfer(curves, swept, Reading.SAFE, None)
-
-
-def _transfer(curves: Curves, swept: SweptBank, reading: Reading, grid: float | None) -> Transfer:
-    on, weight = swept.bank.bench, np.ones(len(curves.status))
-    return Transfer(curves, on.vin, on.vdd, weight, reading, grid)
+    return transfer_of(swept.bank.bench, curves)

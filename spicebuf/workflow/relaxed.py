@@ -14,7 +14,7 @@ import numpy as np
 
 from spicebuf.check import Floats, Verdict
 from spicebuf.entropy import Effort, LogVolume, estimate
-from spicebuf.images import Reading, Transfer
+from spicebuf.images import Transfer, transfer_of
 from spicebuf.ngspice import Status
 from spicebuf.prior import from_latent
 from spicebuf.search import Bools, Sets, overhang
@@ -69,7 +69,7 @@ def draw_senders(
 
     def answer(theta: Floats) -> Answer:
         curves = sweep(narrow.bench, theta, lab.pool)
-        images = _transfer(curves, narrow).images(sets_in)
+        images = transfer_of(narrow.bench, curves).images(sets_in)
         held = np.any([images.held_by(sets) for sets in takers], axis=0)
         score = -np.min([overhang(images, sets) for sets in takers], axis=0)
         return _judged(curves, score, held)
@@ -93,7 +93,7 @@ def draw_takers(
 
     def answer(theta: Floats) -> Answer:
         curves = sweep(event.bench, theta, lab.pool)
-        transfer = _transfer(curves, event)
+        transfer = transfer_of(event.bench, curves)
         preimages, distance = transfer.preimages(sets_out), transfer.distance(sets_out)
         works = preimages.somewhere & np.any([preimages.hold(sets) for sets in senders], axis=0)
         score = -np.min([_away(distance, event.bench.vin, sets) for sets in senders], axis=0)
@@ -129,7 +129,7 @@ def _draw(
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(points))[: settings.n_samples]
     theta = from_latent(list(event.component.priors.values()), points[chosen])
-    return Sample(_transfer(sweep(event.bench, theta, lab.pool), event), volume)
+    return Sample(transfer_of(event.bench, sweep(event.bench, theta, lab.pool)), volume)
 
 
 def _away(distance: Floats, vin: Floats, sets: Sets) -> Floats:
@@ -143,12 +143,6 @@ def _away(distance: Floats, vin: Floats, sets: Sets) -> Floats:
             worst.append(each[:, first:stop].max(axis=1))
         total += np.max(worst, axis=0) if worst else each.min(axis=1)
     return total
-
-
-def _transfer(curves: Curves, event: Event) -> Transfer:
-    return Transfer(
-        curves, event.bench.vin, event.bench.vdd, np.ones(len(curves.status)), Reading.SAFE
-    )
 
 
 def _judged(curves: Curves, score: Floats, works: Bools) -> Answer:

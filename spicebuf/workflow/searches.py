@@ -2,19 +2,18 @@
 
 import math
 import re
-from collections.abc import Sequence
 
-from spicebuf.api import Api
 from spicebuf.errors import InputError
 from spicebuf.images import Reading
-from spicebuf.search import shapes_of
+from spicebuf.search import count_solutions, shapes_of
 from spicebuf.system import System
 from spicebuf.workflow.banks import require_sources, sweep_system
 from spicebuf.workflow.chain_quest import ChainQuest
 from spicebuf.workflow.end_to_end import end_to_end
-from spicebuf.workflow.findings import SystemSearch, Wanted
+from spicebuf.workflow.findings import Ranked, SystemSearch, Wanted
 from spicebuf.workflow.held_out import HeldOut, hold_out
 from spicebuf.workflow.pair_quest import PairQuest
+from spicebuf.workflow.readings import in_memory
 from spicebuf.workflow.settings import Progress, Settings, silent
 from spicebuf.workflow.sides import plain_pair, sets_at
 
@@ -50,7 +49,7 @@ def search_system(
         system=held_out.with_apis(apis),
         finding=finding,
         entropy=entropy,
-        share_of_solutions=_share(apis, held_out),
+        share_of_solutions=_share(finding.top[0], held_out),
         given=held_out.entropy(()) if is_given else None,
         banks=banks,
         second=held_out.banks,
@@ -107,14 +106,15 @@ def _names(logic: str, edge: str) -> bool:
     return re.fullmatch(re.escape(logic) + r"(\.[1-9]\d*)?\.(low|high)", edge) is not None
 
 
-def _share(apis: Sequence[Api], held_out: HeldOut) -> float | None:
-    """Return the share of what works end to end that some APIs admit, by points; None if none works."""
-    system, banks = held_out.with_apis(apis), held_out.banks
-    n_solutions, n_tuples = end_to_end(system, banks)
-    if not n_solutions:
-        return None
+def _share(best: Ranked, held_out: HeldOut) -> float | None:
+    """Return the share of what works end to end that APIs admit, by points; None if none works."""
+    system, banks = held_out.with_apis(best.apis), held_out.banks
     if len(banks) == _PAIR:
-        admitted = plain_pair(system, 1, banks, Reading.SAFE, None).admit(sets_at(system, 1))
+        pair = plain_pair(system, 1, banks, Reading.SAFE, None)
+        solutions = count_solutions(pair.images, pair.preimages)
+        n_solutions, admitted = round(solutions.weight), pair.admit(sets_at(system, 1))
+        n_tuples = solutions.n_senders * solutions.n_takers
     else:
-        admitted = held_out.volume(apis, is_rare=False).value
-    return min(1.0, math.exp(admitted) * n_tuples / n_solutions)
+        n_solutions, n_tuples = end_to_end(system, [in_memory(swept) for swept in banks])
+        admitted = best.held_out.value
+    return min(1.0, math.exp(admitted) * n_tuples / n_solutions) if n_solutions else None
