@@ -2,7 +2,8 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import count
 from typing import TypeVar
 
 import numpy as np
@@ -18,6 +19,15 @@ from spicebuf.workers import Loss
 _Key = TypeVar("_Key")
 
 _JOBS_IN_FLIGHT_PER_WORKER = 3
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A block of θ whose curves are complete, by the number that it was given when it was added."""
+
+    number: int
+    theta: NDArray[np.float64]
+    curves: Curves
 
 
 def simulators(n_workers: int, scheduler: str | None = None) -> Pool:
@@ -46,6 +56,56 @@ def sweep(on: Bench, theta: NDArray[np.float64], pool: Pool, *, keep_words: bool
     return next(curves for _, _, curves in blocks)
 
 
+class Sweeps:
+    """Blocks of θ under way, each on a bench of its own; add some, and take those that are complete.
+
+    Decks are composed by position in the block alone, so a block's curves do not depend on the number of
+    workers, on the order in which they finish, on what else is under way, or on a worker's death.
+    """
+
+    def __init__(self, pool: Pool, *, keep_words: bool = False) -> None:
+        self._pool = pool
+        self._keep_words = keep_words
+        self._queue: deque[Job] = deque()
+        self._open: dict[int, tuple[NDArray[np.float64], Curves]] = {}
+        self._numbers = count()
+
+    @property
+    def n_open(self) -> int:
+        """Blocks that were added and are not complete."""
+        return len(self._open)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a worker might soon have nothing to do."""
+        return not self._queue and self._pool_has_room
+
+    @property
+    def _pool_has_room(self) -> bool:
+        return self._pool.n_outstanding < self._pool.n_workers * _JOBS_IN_FLIGHT_PER_WORKER
+
+    def add(self, on: Bench, theta: NDArray[np.float64]) -> int:
+        """Queue a block of `theta`, shape (n, len(on.thetas)), n ≥ 1; return its number."""
+        number = next(self._numbers)
+        self._open[number] = theta, no_curves(on, len(theta))
+        self._queue.extend(jobs_of(number, theta, on, keep_words=self._keep_words))
+        return number
+
+    def wait(self) -> tuple[int, Finished | None]:
+        """Wait for a job; return how many θ it finished, and the block that is complete with it."""
+        while self._queue and self._pool_has_room:
+            self._pool.submit(self._queue.popleft())
+        job, result = self._pool.next_done()
+        theta, curves = self._open[job.block]
+        n_before = _n_pending(curves, job)
+        self._queue.extend(_absorb(curves, job, result))
+        n_done = n_before - _n_pending(curves, job)
+        if np.any(curves.status == Status.PENDING):
+            return n_done, None
+        del self._open[job.block]
+        return n_done, Finished(job.block, theta, curves)
+
+
 def sweep_blocks(
     on: Bench,
     blocks: Iterable[tuple[_Key, NDArray[np.float64]]],
@@ -55,9 +115,6 @@ def sweep_blocks(
     keep_words: bool = False,
 ) -> Iterator[tuple[_Key, NDArray[np.float64], Curves]]:
     """Simulate blocks of θ and yield each block's key, θ and curves as it is complete.
-
-    Decks are composed by position in the block alone, so a block's curves do not depend on the
-    number of workers, on the order in which they finish, or on a worker's death.
 
     Parameters
     ----------
@@ -69,28 +126,18 @@ def sweep_blocks(
     keep_words : bool
         Whether curves come with what ngspice printed.
     """
-    waiting = enumerate(blocks)
-    queue: deque[Job] = deque()
-    open_blocks: dict[int, tuple[_Key, NDArray[np.float64], Curves]] = {}
+    waiting, sweeps = iter(blocks), Sweeps(pool, keep_words=keep_words)
+    keys: dict[int, _Key] = {}
     while True:
-        while pool.n_outstanding < pool.n_workers * _JOBS_IN_FLIGHT_PER_WORKER:
-            if queue:
-                pool.submit(queue.popleft())
-            elif (block := next(waiting, None)) is not None:
-                number, (key, theta) = block
-                open_blocks[number] = (key, theta, no_curves(on, len(theta)))
-                queue.extend(jobs_of(number, theta, on, keep_words=keep_words))
-            else:
-                break
-        if not pool.n_outstanding:
+        while sweeps.has_room and (block := next(waiting, None)) is not None:
+            key, theta = block
+            keys[sweeps.add(on, theta)] = key
+        if not sweeps.n_open:
             return
-        job, result = pool.next_done()
-        curves = open_blocks[job.block][-1]
-        n_before = _n_pending(curves, job)
-        queue.extend(_absorb(curves, job, result))
-        on_progress(n_before - _n_pending(curves, job))
-        if not np.any(curves.status == Status.PENDING):
-            yield open_blocks.pop(job.block)
+        n_done, done = sweeps.wait()
+        on_progress(n_done)
+        if done is not None:
+            yield keys.pop(done.number), done.theta, done.curves
 
 
 def jobs_of(
