@@ -1,0 +1,164 @@
+"""What a user chooses of an optimiser, and which optimisers there are."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from spicebuf.errors import InputError
+from spicebuf.training.cube import Floats, require_inside
+from spicebuf.training.gradients import MAX_STEP, Differences
+from spicebuf.training.optimizers import Mover, Optimizer, Tuning, adam, sgd, sgld
+
+_GRADIENT = frozenset({"difference_step", "n_directions", "central"})
+_RATE = frozenset({"learning_rate"})
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One of the optimisers.
+
+    Attributes
+    ----------
+    run : Optimizer
+    uses : frozenset of str
+        Which of the `Options` it uses, besides its name.
+    learning_rate : float
+        Its default.
+    """
+
+    run: Optimizer
+    uses: frozenset[str]
+    learning_rate: float = math.nan
+
+
+OPTIMIZERS: Mapping[str, Entry] = MappingProxyType(
+    {
+        "sgd": Entry(sgd, _GRADIENT | _RATE | {"clip"}, 0.01),
+        "adam": Entry(adam, _GRADIENT | _RATE, 0.03),
+        "sgld": Entry(sgld, _GRADIENT | _RATE | {"clip", "temperature"}, 1e-3),
+    }
+)
+TEMPERATURE = 0.05
+CLIP = 0.1
+DIFFERENCE_STEP = 1e-3
+
+
+@dataclass(frozen=True)
+class Options:
+    """An optimiser and its figures; those that are None are its own defaults.
+
+    Attributes
+    ----------
+    optimizer : str
+        One of `OPTIMIZERS`.
+    learning_rate : float or None
+        > 0. Of sgd and sgld [squared quantiles], the former per unit of the loss; of adam the usual
+        step along an axis, of cma-es and one-plus-one the first standard deviation [quantiles].
+    temperature : float or None
+        > 0, in the unit of the loss (sgld).
+    clip : float or None
+        > 0, greatest norm of what a gradient moves a run by in one step [quantiles] (sgd, sgld).
+    difference_step : float or None
+        In (0, 0.5], step of finite differences [quantiles] (sgd, adam, sgld).
+    n_directions : int or None
+        ≥ 1, random directions of finite differences; None for every axis.
+    central : bool
+        Whether finite differences are taken both ways.
+
+    Raises
+    ------
+    InputError
+        If there is no such optimiser, a figure is outside its range, or the optimiser does not use it.
+    """
+
+    optimizer: str
+    learning_rate: float | None = None
+    temperature: float | None = None
+    clip: float | None = None
+    difference_step: float | None = None
+    n_directions: int | None = None
+    central: bool = False
+
+    def __post_init__(self) -> None:
+        if self.optimizer not in OPTIMIZERS:
+            raise InputError(
+                f"optimizer = {self.optimizer!r} is unknown; known are {', '.join(OPTIMIZERS)}"
+            )
+        self._refuse_unused()
+        for name in ("learning_rate", "temperature", "clip"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0.0):
+                raise InputError(f"{name} = {value:g} must be finite and above 0")
+        step, n = self.difference_step, self.n_directions
+        if step is not None and not 0.0 < step <= MAX_STEP:
+            raise InputError(
+                f"difference_step = {step:g} must be above 0 and at most {MAX_STEP} of the cube"
+            )
+        if n is not None and n < 1:
+            raise InputError(f"n_directions = {n} must be at least 1; leave it out for every axis")
+
+    def _refuse_unused(self) -> None:
+        given = {name for name, value in vars(self).items() if value is not None}
+        given -= {"optimizer"} if self.central else {"optimizer", "central"}
+        for name in sorted(given - OPTIMIZERS[self.optimizer].uses):
+            users = [other for other, entry in OPTIMIZERS.items() if name in entry.uses]
+            raise InputError(
+                f"{name} = {getattr(self, name)} is not used by {self.optimizer}, only by "
+                f"{', '.join(users)}; leave it out"
+            )
+
+    def tuning(self, levels: Floats | None) -> Tuning:
+        """Return the figures of a run, defaults filled in.
+
+        Parameters
+        ----------
+        levels : array of float, shape (d,), or None
+            See `Differences`.
+        """
+        step = _or(self.difference_step, DIFFERENCE_STEP)
+        return Tuning(
+            _or(self.learning_rate, OPTIMIZERS[self.optimizer].learning_rate),
+            _or(self.temperature, TEMPERATURE),
+            _or(self.clip, CLIP),
+            Differences(step, self.n_directions, self.central, levels),
+        )
+
+
+def mover(
+    options: Options, start: Floats, levels: Floats | None, rng: np.random.Generator
+) -> Mover:
+    """Return a run of an optimiser, which has not asked for anything yet.
+
+    Parameters
+    ----------
+    options : Options
+    start : array of float, shape (d,)
+        Its first place, in the unit cube.
+    levels : array of float, shape (d,), or None
+        Number of equally probable values of each parameter, 0 or infinite for a continuous one; None if
+        all are.
+    rng : numpy.random.Generator
+        Its own: the run is a function of it and of the losses.
+
+    Returns
+    -------
+    generator
+        See `Mover`; start it with `next`.
+
+    Raises
+    ------
+    InputError
+        If `start` is not in the cube, `levels` is not for its d, or there are more directions than d.
+    """
+    start = np.array(start, dtype=np.float64)
+    require_inside("start", start)
+    tuning = options.tuning(levels)
+    tuning.differences.require_fit(len(start))
+    return OPTIMIZERS[options.optimizer].run(start, rng, tuning)
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else float(value)
