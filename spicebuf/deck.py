@@ -314,7 +314,8 @@ def _of(
 def _compose(on: Bench, theta: NDArray[np.float64], extra: Sequence[str]) -> Deck:
     if on.alterations is None:
         return Deck(_render(on, theta, extra))
-    text, commands, places = _unaltered(on, len(theta), tuple(extra))
+    # The text is the same whatever is swept.
+    text, commands, places = _unaltered(replace(on, stretches=()), len(theta), tuple(extra))
     values = map(repr, theta.reshape(-1)[places].tolist())
     return Deck(text, tuple(map(add, commands, values)))
 

@@ -16,6 +16,7 @@ from spicebuf_cli.output import Warnings
 from spicebuf_cli.run import run
 from spicebuf_cli.search import search
 from spicebuf_cli.sweep import sweep
+from spicebuf_cli.train import train
 
 _INTERRUPTED = 130
 
@@ -30,7 +31,7 @@ def cli() -> None:
     """
 
 
-for command in (run, sweep, check, entropy, search, netlists, doctor):
+for command in (run, sweep, check, entropy, search, train, netlists, doctor):
     cli.add_command(command)
 
 

@@ -13,6 +13,9 @@ import click
 if TYPE_CHECKING:
     from spicebuf.workflow import Progress, SweptBank
 
+# What is counted where not θ are, by the first word of what is under way.
+_UNITS = {"search": "cells", "search,": "cells", "train,": "runs"}
+
 
 def print_json(answer: Any) -> None:  # noqa: ANN401 (any JSON value)
     """Print a JSON answer on stdout."""
@@ -87,17 +90,18 @@ def progress_bar() -> "Iterator[Progress]":
         TextColumn("{task.fields[unit]}"),
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         tasks: dict[str, Any] = {}
 
-        def advance(what: str, done: int, total: int) -> None:
+        def advance(what: str, done: int, total: int, note: str = "", /) -> None:
             if what not in tasks:
-                unit = "cells" if what.startswith("search") else "θ"
-                tasks[what] = bar.add_task(what, total=total or None, rate="", unit=unit)
+                unit = _UNITS.get(what.split(maxsplit=1)[0], "θ")
+                tasks[what] = bar.add_task(what, total=total or None, rate="", unit=unit, note="")
             speed = next(task.speed for task in bar.tasks if task.id == tasks[what])
             rate = f"{speed:.0f}/s" if speed else ""
-            bar.update(tasks[what], completed=done, total=total or None, rate=rate)
+            bar.update(tasks[what], completed=done, total=total or None, rate=rate, note=note)
 
         yield advance
 

@@ -12,6 +12,8 @@ from spicebuf.workflow.run import Run, run_system
 from spicebuf.workflow.search_answers import search_answer
 from spicebuf.workflow.searches import search_system
 from spicebuf.workflow.settings import METHODS, Progress, Settings
+from spicebuf.workflow.training_answers import train_answer
+from spicebuf.workflow.trainings import SystemTraining, Training, train_system
 
 __all__ = [
     "LOSSES",
@@ -28,6 +30,8 @@ __all__ = [
     "SystemEntropy",
     "SystemProfile",
     "SystemSearch",
+    "SystemTraining",
+    "Training",
     "Unsimulated",
     "Wanted",
     "check_answer",
@@ -43,5 +47,7 @@ __all__ = [
     "search_system",
     "sweep_answer",
     "sweep_system",
+    "train_answer",
+    "train_system",
     "words_for_unsimulated",
 ]

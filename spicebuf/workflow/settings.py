@@ -1,8 +1,8 @@
 """What a user chooses about simulating and counting."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from spicebuf.deck import MAX_BATCH
 from spicebuf.entropy import (
@@ -22,11 +22,15 @@ METHODS = (AUTO, MONTE_CARLO, ENUMERATION, SPLITTING)
 PRECISION = 0.1
 """Half-width of the interval at which splitting stops if no other is asked for [nat]."""
 
-Progress = Callable[[str, int, int], None]
-"""Called with what is under way, how many θ are done, and of how many."""
+
+class Progress(Protocol):
+    """Is told how far work has come."""
+
+    def __call__(self, what: str, done: int, total: int, note: str = "", /) -> None:
+        """Take what is under way, how many θ or runs are done, of how many, and how it stands."""
 
 
-def silent(_what: str, _done: int, _total: int) -> None:
+def silent(_what: str, _done: int, _total: int, _note: str = "", /) -> None:
     """Report no progress."""
 
 

@@ -1,0 +1,114 @@
+"""Paths of training runs on disk, beside the banks: open the folder with ``xarray.open_zarr``."""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spicebuf.errors import BankError, InputError
+from spicebuf.training import Path as RunPath
+
+FORMAT = 1
+_CONFIGURATION = "configuration"
+_SHOWN = 60
+
+
+def write_paths(
+    folder: Path,
+    configuration: Mapping[str, Any],
+    thetas: Sequence[str],
+    paths: Sequence[RunPath],
+    theta: Sequence[np.ndarray[Any, np.dtype[np.float64]]],
+    verdict: np.ndarray[Any, np.dtype[np.uint8]],
+) -> None:
+    """Write runs, in place of those that the folder held; at no time is it without any.
+
+    Parameters
+    ----------
+    folder : Path
+    configuration : mapping
+        All that the runs depend on, as JSON values.
+    thetas : sequence of str
+        Names of the d parameters.
+    paths : sequence of Path
+        Of n runs.
+    theta : sequence of array of float, shape (n_places, d)
+        Of each run, in the parameters' units.
+    verdict : array of uint8, shape (n,)
+        A `Verdict` of where each run ended.
+
+    Raises
+    ------
+    BankError
+        If the folder cannot be written.
+    """
+    from xarray import Dataset  # noqa: PLC0415 (slow to import)
+
+    runs = ("run",)
+    dataset = Dataset(
+        {
+            "theta": (("run", "step", "parameter"), _padded(theta)),
+            "loss": (("run", "step"), _padded([path.loss for path in paths])),
+            "margin": (("run", "step"), _padded([path.margin for path in paths])),
+            "n_places": (runs, [len(path.loss) for path in paths]),
+            "first_success": (runs, [_step(path.first_success) for path in paths]),
+            "verdict": (runs, verdict),
+            "n_evaluations": (runs, [path.n_evaluations for path in paths]),
+            "n_unsimulated": (runs, [path.n_failed for path in paths]),
+            "n_held": (runs, [path.n_held for path in paths]),
+        },
+        coords={"run": [path.run for path in paths], "parameter": np.array(thetas, dtype=object)},
+        attrs={"format": FORMAT, _CONFIGURATION: json.dumps(configuration, sort_keys=True)},
+    )
+    dataset["margin"].attrs["units"] = "V"
+    dataset["first_success"].attrs["comment"] = "-1 where a run never worked"
+    part = folder.with_name(f"{folder.name}.part")
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        dataset.to_zarr(part, mode="w", consolidated=False)
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)
+    except OSError as error:
+        raise BankError(f"{folder}: paths cannot be written ({error.strerror})") from error
+
+
+def require_same_runs(folder: Path, configuration: Mapping[str, Any]) -> None:
+    """Raise InputError if a folder holds runs of another configuration, or something else."""
+    if not folder.exists():
+        return
+    try:
+        attributes = json.loads((folder / "zarr.json").read_text(encoding="utf-8"))["attributes"]
+        held = json.loads(attributes[_CONFIGURATION])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{folder} is there and holds no training runs; name another folder for their paths"
+        ) from error
+    for key in sorted({*held, *configuration}):
+        if held.get(key) != configuration.get(key):
+            raise InputError(
+                f"{folder} holds runs of another configuration: {key} was {_shown(held.get(key))}, and "
+                f"is {_shown(configuration.get(key))}; name another folder, or make it as it was"
+            )
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _step(step: int | None) -> int:
+    return -1 if step is None else step
+
+
+def _padded(
+    rows: Sequence[np.ndarray[Any, np.dtype[np.float64]]],
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return rows of several lengths as one array, NaN after each one's end."""
+    most = max(len(row) for row in rows)
+    padded = np.full((len(rows), most, *rows[0].shape[1:]), np.nan)
+    for place, row in zip(padded, rows, strict=True):
+        place[: len(row)] = row
+    return padded
