@@ -43,8 +43,8 @@ def concepts_of(boxes: Boxes) -> Concepts:
     return Concepts(
         np.array(np.unravel_index(places, (n,) * 4)),
         np.array(np.unravel_index(wide, (n,) * 4)),
-        _sums(boxes.senders, boxes.sent, n, inwards=False)[places],
-        _sums(boxes.takers, boxes.taken, n, inwards=True)[places],
+        admitted_weights(boxes.senders, boxes.sent, n, inwards=False)[places],
+        admitted_weights(boxes.takers, boxes.taken, n, inwards=True)[places],
     )
 
 
@@ -72,7 +72,7 @@ def _cumulated(points: Ranks, values: Ranks, n: int, extreme: np.ufunc, *, inwar
     return table
 
 
-def _sums(points: Ranks, weight: Floats, n: int, *, inwards: bool) -> Floats:
+def admitted_weights(points: Ranks, weight: Floats, n: int, *, inwards: bool) -> Floats:
     """Return the weight of all points that each API admits."""
     places = np.ravel_multi_index(tuple(points), (n,) * 4)
     table = np.asarray(np.bincount(places, weight, n**4), dtype=np.float64).reshape((n,) * 4)
