@@ -9,6 +9,7 @@ import numpy as np
 
 from spicebuf.errors import InputError
 from spicebuf.training.cube import Floats, require_inside
+from spicebuf.training.evolution import cma_es, one_plus_one, rejection
 from spicebuf.training.gradients import MAX_STEP, Differences
 from spicebuf.training.optimizers import Mover, Optimizer, Tuning, adam, sgd, sgld
 
@@ -39,6 +40,9 @@ OPTIMIZERS: Mapping[str, Entry] = MappingProxyType(
         "sgd": Entry(sgd, _GRADIENT | _RATE | {"clip"}, 0.01),
         "adam": Entry(adam, _GRADIENT | _RATE, 0.03),
         "sgld": Entry(sgld, _GRADIENT | _RATE | {"clip", "temperature"}, 1e-3),
+        "cma-es": Entry(cma_es, _RATE, 0.2),
+        "one-plus-one": Entry(one_plus_one, _RATE, 0.1),
+        "rejection": Entry(rejection, frozenset()),
     }
 )
 TEMPERATURE = 0.05
