@@ -1,9 +1,9 @@
 """The unit cube of quantiles, and what its walls do to whoever would step over them.
 
 Each axis holds the quantiles of one parameter, so the prior is uniform on the cube. A step that leaves
-the cube is reflected: of a path that knows no walls, a loss that is mirrored at them sees nothing else.
-Reflection keeps what is uniform uniform, where clipping would pile it up at the walls (Bossy, Gobet &
-Talay, J. Appl. Probab. 41, 2004, 877-889, on the Euler scheme of reflected diffusions).
+the cube is reflected, as if there were no walls and the loss were mirrored at them. Symmetric noise then
+leaves uniform what is uniform, where clipping would pile it up at the walls (Bossy, Gobet & Talay, J.
+Appl. Probab. 41, 2004, 877-889, on the Euler scheme of reflected diffusions).
 """
 
 from typing import TypeAlias
