@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -19,6 +20,8 @@ from spicebuf.search import Edge, Landscape, Sets
 # Colour-blind safe (Okabe & Ito, "Color universal design", 2008), one per logical value in turn.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _VIOLATING = "#b0b0b0"
+
+_DASHES = ("--", ":", "-.", (0, (1, 3)), (0, (5, 1, 1, 1, 1, 1)))
 
 # Distances of the contours from the maximum of a landscape [nat].
 _CONTOURS = (2.0, 1.0, 0.5)
@@ -59,6 +62,62 @@ def draw_panels(panels: Sequence[Panel], vdd: float, path: Path) -> None:
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize="small")
     figure.savefig(path, dpi=150)
+
+
+def draw_distances(
+    headline: str,
+    arms: Mapping[str, NDArray[np.float64]],
+    others: Mapping[str, NDArray[np.float64]],
+    near: float,
+    path: Path,
+) -> None:
+    """Draw which share of solutions ended within each distance of the greatest log volume, and save it.
+
+    Parameters
+    ----------
+    headline : str
+        The arm to stand out.
+    arms, others : mapping of str to array of float, shape (n,)
+        Distances [nat] by name, of training runs, and of what they are compared with.
+    near : float
+        [nat]
+    path : Path
+        Ends as `draw_panels` says.
+    """
+    mpl.use("agg")
+    figure = Figure(figsize=(7.0, 4.2), layout="constrained")
+    axes = figure.subplots()
+    finite = np.concatenate(
+        [each[np.isfinite(each)] for each in (*arms.values(), *others.values())]
+    )
+    most = max(2.0 * near, float(finite.max(initial=0.0)))
+    colors = dict(zip(arms, _COLORS * len(arms), strict=False))
+    for name, delta in arms.items():
+        width = 2.5 if name == headline else 1.0
+        _draw_shares(axes, delta, most, name, color=colors[name], linewidth=width)
+    for (name, delta), style in zip(others.items(), _DASHES, strict=False):
+        _draw_shares(axes, delta, most, name, color="black", linewidth=1.5, linestyle=style)
+    axes.axvline(near, color=_VIOLATING, linewidth=0.8, zorder=0)
+    axes.set(
+        xlabel="distance from the greatest log volume [nat]",
+        ylabel="share of solutions within it",
+        xlim=(0.0, most),
+        ylim=(0.0, 1.02),
+    )
+    axes.legend(fontsize="small", loc="lower right")
+    figure.savefig(path, dpi=150)
+
+
+def _draw_shares(
+    axes: Axes,
+    delta: NDArray[np.float64],
+    most: float,
+    label: str,
+    **style: Any,  # noqa: ANN401 (matplotlib's)
+) -> None:
+    x = np.sort(np.where(np.isfinite(delta), np.maximum(delta, 0.0), 2.0 * most))
+    shares = np.arange(1, len(x) + 1) / max(1, len(x))
+    axes.step([0.0, *x], [0.0, *shares], where="post", label=label, **style)
 
 
 def require_format(path: Path) -> None:

@@ -52,6 +52,8 @@ def ngspice_version(pool: Pool) -> str:
 
 def sweep(on: Bench, theta: NDArray[np.float64], pool: Pool, *, keep_words: bool = False) -> Curves:
     """Simulate the transfer curves of `theta`, shape (n, len(on.thetas))."""
+    if not len(theta):
+        return no_curves(on, 0)
     blocks = sweep_blocks(on, [(0, theta)], pool, keep_words=keep_words)
     return next(curves for _, _, curves in blocks)
 

@@ -132,12 +132,12 @@ def test_options_out_of_range_are_exit_status_2(run: Run, wrong: tuple[str, str]
 
 
 def test_run_prints_the_table_and_names_its_folder(run: Run, tmp_path: Path) -> None:
-    done = run("run", EXAMPLES / "inverters.toml", "-n", "100")
+    done = run("run", EXAMPLES / "inverters.toml", "-n", "100", "--runs", "0")
     assert done.returncode == 0
     assert "\nsum " in done.stdout
     assert "runs/inverters-1" in done.stderr
     assert (tmp_path / "runs" / "inverters-1" / "results.json").exists()
-    run("run", EXAMPLES / "inverters.toml", "-n", "100")
+    run("run", EXAMPLES / "inverters.toml", "-n", "100", "--runs", "0")
     assert (tmp_path / "runs" / "inverters-2" / "results.json").exists()
 
 

@@ -13,6 +13,7 @@ from spicebuf_cli.doctor import doctor
 from spicebuf_cli.entropy import entropy
 from spicebuf_cli.netlists import netlists
 from spicebuf_cli.output import Warnings
+from spicebuf_cli.predict import predict
 from spicebuf_cli.run import run
 from spicebuf_cli.search import search
 from spicebuf_cli.sweep import sweep
@@ -31,7 +32,7 @@ def cli() -> None:
     """
 
 
-for command in (run, sweep, check, entropy, search, train, netlists, doctor):
+for command in (run, sweep, check, entropy, search, train, predict, netlists, doctor):
     cli.add_command(command)
 
 

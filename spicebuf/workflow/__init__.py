@@ -7,6 +7,9 @@ from spicebuf.workflow.decks import decks_of, words_for_unsimulated
 from spicebuf.workflow.discretisation import Basis, Discretisation
 from spicebuf.workflow.entropies import SystemEntropy, check_bank, entropy_system
 from spicebuf.workflow.findings import SystemSearch, Wanted
+from spicebuf.workflow.prediction_answers import predict_answer
+from spicebuf.workflow.prediction_plan import PredictionPlan, bundled_plan, load_plan
+from spicebuf.workflow.predictions import SystemPrediction, predict_system
 from spicebuf.workflow.profiles import LOSSES, Ladder, SystemProfile, profile_system
 from spicebuf.workflow.run import Run, run_system
 from spicebuf.workflow.search_answers import search_answer
@@ -22,24 +25,30 @@ __all__ = [
     "ComponentCheck",
     "Discretisation",
     "Ladder",
+    "PredictionPlan",
     "Progress",
     "Run",
     "Settings",
     "SweptBank",
     "SystemCheck",
     "SystemEntropy",
+    "SystemPrediction",
     "SystemProfile",
     "SystemSearch",
     "SystemTraining",
     "Training",
     "Unsimulated",
     "Wanted",
+    "bundled_plan",
     "check_answer",
     "check_bank",
     "check_system",
     "decks_of",
     "entropy_answer",
     "entropy_system",
+    "load_plan",
+    "predict_answer",
+    "predict_system",
     "profile_answer",
     "profile_system",
     "run_system",

@@ -38,6 +38,8 @@ class Wanted:
         Two edges over which to show the greatest log volume, named as `edge_named` says.
     lattice : bool
         Whether to count all closed APIs.
+    runners_up : bool
+        Whether to look for the best APIs of other kinds, and at the given ones.
     """
 
     max_intervals: int = 2
@@ -47,6 +49,7 @@ class Wanted:
     max_cells: int = MAX_CELLS
     landscape: tuple[str, str] | None = None
     lattice: bool = False
+    runners_up: bool = True
 
     def __post_init__(self) -> None:
         """Refuse wishes out of range."""

@@ -92,7 +92,8 @@ class PairQuest:
         found = self._nearer(everywhere) or everywhere
         ranks = self._ranks(found)
         limit, is_plain = solutions.spectral_limit, everywhere.drawn is None
-        others = self._others(everywhere, found.best.shape) if is_plain else {}
+        looks_further = is_plain and self.wanted.runners_up
+        others = self._others(everywhere, found.best.shape) if looks_further else {}
         return Finding(
             top=tuple(self._ranked(each, found) for each in ranks.best),
             is_top_complete=ranks.is_complete,

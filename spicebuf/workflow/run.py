@@ -17,10 +17,16 @@ from spicebuf.system import System
 from spicebuf.workflow.answers import check_answer, entropy_answer, sweep_answer
 from spicebuf.workflow.checks import SystemCheck, check_system
 from spicebuf.workflow.entropies import SystemEntropy, check_bank, entropy_system
+from spicebuf.workflow.prediction_answers import predict_answer
 from spicebuf.workflow.settings import Progress, Settings, silent
+from spicebuf.workflow.small_test import SmallTest, small_test
+from spicebuf.workflow.training_answers import train_answer
 
 RESULTS = "results.json"
 FIGURE = "curves.png"
+N_RUNS = 100
+"""Training runs unless another number is given."""
+
 _DRAWN_SATISFYING = 40
 _DRAWN_VIOLATING = 60
 
@@ -32,6 +38,7 @@ class Run:
     folder: Path
     check: SystemCheck
     entropy: SystemEntropy
+    test: SmallTest
     answer: dict[str, Any]
 
 
@@ -41,8 +48,9 @@ def run_system(
     folder: Path,
     on_progress: Progress = silent,
     unit: str = "nat",
+    n_runs: int = N_RUNS,
 ) -> Run:
-    """Check the nominal θ, fill the banks, count the log volumes, and write the run folder.
+    """Check the nominal θ, fill the banks, count the log volumes, train, and write the run folder.
 
     The folder gets ``results.json`` (versions, seed, netlist hashes and every figure of the table),
     ``curves.png``, and copies of the system file, the templates and what they include.
@@ -54,7 +62,9 @@ def run_system(
     nominal = {component.name: component.nominal for component in system.components}
     checked = check_system(system, nominal, settings.n_points, settings.max_gain)
     entropy = entropy_system(system, settings, on_progress)
+    test = small_test(system, settings, n_runs, on_progress)
     answer = _answer(system, settings, folder, checked, entropy, unit)
+    answer |= _test_answer(system, settings, test)
     try:
         _keep_sources(system, folder)
         panels = [_panel(system, k, entropy) for k in range(len(system.components))]
@@ -63,7 +73,7 @@ def run_system(
         (folder / RESULTS).write_text(json.dumps(answer, indent=2, allow_nan=False) + "\n")
     except OSError as error:
         raise InputError(f"run folder {folder}: cannot be written ({error.strerror})") from error
-    return Run(folder, checked, entropy, answer)
+    return Run(folder, checked, entropy, test, answer)
 
 
 def _prepare(folder: Path) -> None:
@@ -132,6 +142,15 @@ def _answer(
         "check": check_answer(system, checked),
         "sweep": sweep_answer(system, entropy.banks, settings.seed),
         "entropy": entropy_answer(system, entropy, settings.seed, unit),
+    }
+
+
+def _test_answer(system: System, settings: Settings, test: SmallTest) -> dict[str, Any]:
+    training, prediction, seed = test.training, test.prediction, settings.seed
+    return {
+        "train": training and train_answer(system, training, seed, settings.confidence),
+        "predict": prediction and predict_answer(system, prediction, seed),
+        "not_tested": test.why_not or None,
     }
 
 

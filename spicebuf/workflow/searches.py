@@ -43,7 +43,7 @@ def search_system(
         quest = ChainQuest(system, places, banks, settings.seed, wanted, held_out, on_progress)
         finding = quest.finding()
     apis = finding.top[0].apis
-    is_given = all(system.apis[place].sets for place in places)
+    is_given = wanted.runners_up and all(system.apis[place].sets for place in places)
     entropy = held_out.entropy(apis)
     return SystemSearch(
         system=held_out.with_apis(apis),

@@ -128,11 +128,12 @@ def train_system(
     training: Training,
     on_progress: Progress = silent,
     paths: Path | None = None,
+    rejection: LogVolume | None = None,
 ) -> SystemTraining:
     """Train the chain of a system end to end, from starts drawn from its priors.
 
     Runs that the journal beside the banks holds are taken from there. All paths are stored in `paths`, by
-    default beside the banks.
+    default beside the banks. `rejection` is what `require_possible` says, if it was asked already.
 
     Raises as `sweep_system` does, and InputError if the loss does not suit the APIs, if nothing is found
     that works, or if `paths` holds runs of another configuration.
@@ -150,7 +151,8 @@ def train_system(
     configuration = _configuration(event, training, settings, version)
     folder = paths or _folder(system, training, settings, configuration)
     require_same_runs(folder, configuration)
-    rejection = require_possible(system, settings, on_progress)
+    if rejection is None:
+        rejection = require_possible(system, settings, on_progress)
     with (
         simulators(settings.n_workers, settings.scheduler) as pool,
         lab_of(chain, settings, version, pool) as lab,
