@@ -13,9 +13,10 @@ from functools import cached_property
 import numpy as np
 
 from spicebuf.errors import InputError
+from spicebuf.prediction.ascent import Ascent, ascent_of
 from spicebuf.prediction.banks import Banks
 from spicebuf.prediction.sets import merged, row_of, wide_of
-from spicebuf.prediction.table import Table, ranges_between, table_of
+from spicebuf.prediction.table import Room, Table, room_of, table_of
 from spicebuf.search import MAX_EDGES, Bools, Images, Preimages, Sets
 from spicebuf.search.relation import Floats
 
@@ -97,20 +98,47 @@ class Measure:
         """Log volumes of all APIs on the grid, of the choosing banks."""
         return table_of(self.choose, np.linspace(0.0, self.vdd, self.n_edges))
 
+    @cached_property
+    def _ascent(self) -> Ascent:
+        return ascent_of(self.choose)
+
     def between(self, inner: Sets, outer: Sets) -> Sets | None:
         """Return the API on the grid of greatest log volume with `inner` inside and `outer` outside.
 
         It has one interval for each logical value; `inner` is rounded outward, `outer` inward. None if no
         such API fits that admits anything on the choosing banks.
         """
-        images, preimages = Images(*row_of(inner)), Preimages(*row_of(outer))
-        return self.table.best_in(ranges_between(images, preimages, self.table.axis)[0])
+        room = room_of(Images(*row_of(inner)), Preimages(*row_of(outer)))
+        return self.table.best_in(room.ranges(self.table.axis)[0])
+
+    def refined(self, room: Room) -> list[Sets | None]:
+        """Return APIs in n rooms that no move of a single edge makes better, on the choosing banks.
+
+        Each begins with the best API on the grid that has its edges in the room or one step outside, with
+        these moved inside. None where no API of one interval for each logical value fits.
+        """
+        axis = self.table.axis
+        ranges = room.ranges(axis) + np.tile([-1, 1], 4)
+        starts = [self.table.best_in(each) for each in np.clip(ranges, 0, len(axis) - 1)]
+        found: list[Sets | None] = []
+        for start, outer, inner, fits in zip(
+            starts, room.outer, room.inner, room.fits.tolist(), strict=True
+        ):
+            if not fits:
+                found.append(None)
+                continue
+            edges = inner if start is None else np.ravel(start)
+            low, high = np.minimum(outer, inner), np.maximum(outer, inner)
+            a, b, c, d = self._ascent.best(np.clip(edges, low, high), outer, inner).tolist()
+            found.append((((a, b),), ((c, d),)))
+        return found
 
     def primary(self, inner: Sets, outer: Sets) -> Sets:
         """Return the API that stands for a solution of image `inner` and preimage `outer`.
 
-        Of the best of all, the best on the grid, the tight one and the wide one, as far as they lie
-        between the two, the one of greatest log volume on the choosing banks; of several the first.
+        Of the best of all, the best on the grid, the refined one, the tight one and the wide one, as far
+        as they lie between the two, the one of greatest log volume on the choosing banks; of several the
+        first.
 
         Raises
         ------
@@ -118,11 +146,17 @@ class Measure:
             If a piece of `inner` lies in no component of `outer`.
         """
         wide = wide_of(inner, outer)
-        in_best = Images(*row_of(inner)).held_by(self.best) & Preimages(*row_of(outer)).hold(
-            self.best
-        )
+        images, preimages = Images(*row_of(inner)), Preimages(*row_of(outer))
+        in_best = images.held_by(self.best) & preimages.hold(self.best)
+        (refined,) = self.refined(room_of(images, preimages))
         return first_greatest(
-            (self.best if in_best[0] else None, self.between(inner, outer), merged(inner), wide),
+            (
+                self.best if in_best[0] else None,
+                self.between(inner, outer),
+                refined,
+                merged(inner),
+                wide,
+            ),
             self.choose.log_volume,
         )
 

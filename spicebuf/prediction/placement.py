@@ -10,7 +10,7 @@ from spicebuf.prediction.banks import require_two_values
 from spicebuf.prediction.behaviour import behaviour_of, class_step
 from spicebuf.prediction.measure import Distance, Measure, first_greatest
 from spicebuf.prediction.sets import merged, sets_of, wide_of
-from spicebuf.prediction.table import ranges_between
+from spicebuf.prediction.table import room_of
 from spicebuf.search import Bools, Images, Preimages, Sets
 from spicebuf.search.relation import Floats, Places
 
@@ -176,12 +176,18 @@ def _distances(
     log_volume, distance = cache(measure.choose.log_volume), cache(measure.distance)
     best_in = cache(measure.table.best_in)
     found: tuple[list[Distance], ...] = ([], [], [])
-    ranges = ranges_between(images, preimages, measure.table.axis).tolist()
-    for inner, outer, between, is_best in zip(
-        sets_of(images), sets_of(preimages), map(tuple, ranges), in_best.tolist(), strict=True
+    room = room_of(images, preimages)
+    grids = (best_in(tuple(each)) for each in room.ranges(measure.table.axis).tolist())
+    for inner, outer, grid, refined, is_best in zip(
+        sets_of(images),
+        sets_of(preimages),
+        grids,
+        measure.refined(room),
+        in_best.tolist(),
+        strict=True,
     ):
         tight, wide = merged(inner), wide_of(inner, outer)
-        candidates = (measure.best if is_best else None, best_in(between), tight, wide)
+        candidates = (measure.best if is_best else None, grid, refined, tight, wide)
         apis: tuple[Sets, ...] = (first_greatest(candidates, log_volume), tight, wide)
         for each, api in zip(found, apis, strict=True):
             each.append(distance(api))

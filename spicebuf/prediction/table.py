@@ -15,6 +15,8 @@ from spicebuf.search.relation import Bools, Floats, Places
 
 _LABELS = (0, 1)
 _N_EDGES = 4
+# Where the edges of a component are that is none.
+_NOWHERE = np.array([1.0, -1.0, 1.0, -1.0]) * np.inf
 
 
 @dataclass(frozen=True)
@@ -88,39 +90,51 @@ def _are_apis(m: int) -> Bools:
     return np.asarray((low0 <= high0) & (low1 <= high1) & ((high0 < low1) | (high1 < low0)))
 
 
-def ranges_between(images: Images, preimages: Preimages, axis: Floats) -> Places:
-    """Return where the edges of APIs between images and preimages may lie, the k-th and the k-th.
+@dataclass(frozen=True)
+class Room:
+    """How far the edges of APIs between n images and preimages may move.
 
-    Parameters
+    Attributes
     ----------
-    images, preimages : Images, Preimages
-        Of n θ each.
-    axis : array of float, shape (m,)
-        Ascending [V].
-
-    Returns
-    -------
-    array of int, shape (n, 8)
-        First and last place of each edge in the order of `Table`; the last is below the first where no
-        API of one interval for each logical value fits.
+    outer, inner : array of float, shape (n, 4)
+        Outwards and inwards, in the order of `Table` [V]; `outer` is infinite, and the wrong way round,
+        where no API of one interval for each logical value fits.
     """
-    parts = [_ranges_of(images, preimages, label, to_nanovolts(axis)) for label in _LABELS]
-    return np.concatenate(parts, axis=1)
+
+    outer: Floats
+    inner: Floats
+
+    @property
+    def fits(self) -> Bools:
+        """Whether an API of one interval for each logical value fits, shape (n,)."""
+        return np.asarray(
+            np.isfinite(self.inner).all(axis=1) & (self.outer != _NOWHERE).all(axis=1)
+        )
+
+    def ranges(self, axis: Floats) -> Places:
+        """Return the first and the last place of each edge on a grid, in turn, shape (n, 8).
+
+        The last is below the first where no API on the grid fits.
+        """
+        axis = to_nanovolts(axis)
+        outer, inner = to_nanovolts(self.outer), to_nanovolts(self.inner)
+        found = np.empty((len(outer), 2 * _N_EDGES), dtype=np.int64)
+        for edge in range(_N_EDGES):
+            lower, upper = (inner, outer) if edge % 2 else (outer, inner)
+            found[:, 2 * edge] = np.searchsorted(axis, lower[:, edge], side="left")
+            found[:, 2 * edge + 1] = np.searchsorted(axis, upper[:, edge], side="right") - 1
+        return found
 
 
-def _ranges_of(images: Images, preimages: Preimages, label: int, axis: Floats) -> Places:
-    low, high = images.low[label].min(axis=0), images.high[label].max(axis=0)
-    starts, ends = preimages.low[label], preimages.high[label]
-    holds = (starts <= low) & (ends >= high)
-    # One component at most holds the whole image, for they are disjoint.
-    start = np.where(holds, starts, np.inf).min(axis=0)
-    end = np.where(holds, ends, -np.inf).max(axis=0)
-    return np.stack(
-        [
-            np.searchsorted(axis, to_nanovolts(start), side="left"),
-            np.searchsorted(axis, to_nanovolts(low), side="right") - 1,
-            np.searchsorted(axis, to_nanovolts(high), side="left"),
-            np.searchsorted(axis, to_nanovolts(end), side="right") - 1,
-        ],
-        axis=1,
-    )
+def room_of(images: Images, preimages: Preimages) -> Room:
+    """Return how far edges may move between images and preimages, the k-th and the k-th."""
+    outer, inner = [], []
+    for label in _LABELS:
+        low, high = images.low[label].min(axis=0), images.high[label].max(axis=0)
+        starts, ends = preimages.low[label], preimages.high[label]
+        holds = (starts <= low) & (ends >= high)
+        # One component at most holds the whole image, for they are disjoint.
+        outer += [np.where(holds, starts, np.inf).min(axis=0)]
+        outer += [np.where(holds, ends, -np.inf).max(axis=0)]
+        inner += [low, high]
+    return Room(np.stack(outer, axis=1), np.stack(inner, axis=1))
