@@ -103,8 +103,11 @@ def _arm(table: Mapping[str, Any], number: int, budget: Mapping[str, int]) -> Tr
     where = f"[[arms]] number {number}"
     if not isinstance(table, dict):
         raise InputError(f"{where} must be a table")
-    own = {each.name: each.type for each in fields(Options)}
+    own = [each.name for each in fields(Options)]
     _require_known(table, (*own, *_ARM, "runs"), where)
+    for name, value in table.items():
+        if isinstance(value, bool) and name != "central":
+            raise InputError(f"{where}: {name} = {value} must be a number")
     try:
         options = Options(**{name: value for name, value in table.items() if name in own})
         return Training(

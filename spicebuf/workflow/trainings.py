@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spicebuf.bank import bench_key
 from spicebuf.chain import end_to_end
 from spicebuf.check import Floats, Verdict
-from spicebuf.entropy import MONTE_CARLO, LogVolume
+from spicebuf.entropy import ENUMERATION, MONTE_CARLO, LogVolume
 from spicebuf.errors import InputError
 from spicebuf.losses import Loss, Target, require_ideal
 from spicebuf.paths import require_same_runs, write_paths
@@ -194,12 +194,18 @@ def require_possible(system: System, settings: Settings, on_progress: Progress) 
 
 def _nothing(chained: System, volume: LogVolume) -> str:
     first, last = chained.apis
+    n, between = volume.counts[0].n_samples, f"works from {first.name!r} to {last.name!r}"
+    if volume.method == ENUMERATION:
+        found = f"training cannot succeed: none of the {n} chains that the priors allow {between}"
+    else:
+        found = (
+            f"training cannot succeed, as far as is known: of {n} chains drawn from the prior and on the "
+            f"way to what works, none {between}; the log volume of what does is at most "
+            f"{volume.interval[1]:.2f} nat ({volume.confidence:.0%})"
+        )
     return (
-        f"{chained.path.name}: training cannot succeed, as far as is known: of "
-        f"{volume.counts[0].n_samples} chains drawn from the prior and on the way to what works, none "
-        f"works from {first.name!r} to {last.name!r}; the log volume of what does is at most "
-        f"{volume.interval[1]:.2f} nat ({volume.confidence:.0%}); widen the sets of {last.name!r}, "
-        f"narrow those of {first.name!r}, or take other priors"
+        f"{chained.path.name}: {found}; widen the sets of {last.name!r}, narrow those of "
+        f"{first.name!r}, or take other priors"
     )
 
 
