@@ -114,6 +114,17 @@ class Options:
                 f"{', '.join(users)}; leave it out"
             )
 
+    @property
+    def figures(self) -> dict[str, float | int | bool | None]:
+        """The figures that the optimiser uses, by name, defaults filled in."""
+        filled = vars(self) | {
+            "learning_rate": _or(self.learning_rate, OPTIMIZERS[self.optimizer].learning_rate),
+            "temperature": _or(self.temperature, TEMPERATURE),
+            "clip": _or(self.clip, CLIP),
+            "difference_step": _or(self.difference_step, DIFFERENCE_STEP),
+        }
+        return {name: filled[name] for name in sorted(OPTIMIZERS[self.optimizer].uses)}
+
     def tuning(self, levels: Floats | None) -> Tuning:
         """Return the figures of a run, defaults filled in.
 

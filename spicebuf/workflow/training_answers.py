@@ -1,6 +1,5 @@
 """Training → the JSON answer that machines read."""
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,8 @@ def train_answer(
         "system": system.path.name,
         "units": {"loss": training.loss.unit, "log_volume": "nat"},
         "name": training.name,
-        **asdict(training.options),
+        "optimizer": training.options.optimizer,
+        **training.options.figures,
         "objective": training.loss.value,
         "stop": training.stop.value,
         "n_runs": len(runs),

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -248,9 +248,10 @@ class _Runs:
     def _standing(self, found: Mapping[int, RunPath]) -> str:
         if not found:
             return ""
-        loss = np.median([run.loss[-1] for run in found.values()])
-        n = sum(run.works for run in found.values())
-        return f"{n} succeeded, median loss {loss:.3g} {self.training.loss.unit}"
+        last = np.array([run.loss[-1] for run in found.values()])
+        n, known = sum(run.works for run in found.values()), last[np.isfinite(last)]
+        loss = f", median loss {np.median(known):.3g} {self.training.loss.unit}" * (len(known) > 0)
+        return f"{n} succeeded{loss}"
 
     def _question(self, number: int) -> bytes:
         return b"run %d " % number + self.about
@@ -301,7 +302,8 @@ def _configuration(
         "steps": training.n_steps,
         "inputs": training.n_inputs,
         "seed": plan.seed,
-        **asdict(training.options),
+        "optimizer": training.options.optimizer,
+        **training.options.figures,
     }
 
 
