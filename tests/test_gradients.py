@@ -198,6 +198,7 @@ def test_a_staircase_has_the_slope_between_its_values(n: int | None) -> None:
 def test_a_parameter_of_one_value_has_no_slope() -> None:
     found = gradient(Differences(1e-3, levels=LEVELS), linear, INSIDE)
     assert found[-1] == 0.0
+    assert found[:2] == pytest.approx(SLOPES[:2])
     for n in (None, 2):
         alone = Differences(1e-3, n, levels=np.ones(2)).at(np.full(2, 0.5), rng())
         assert alone.gradient(np.ones(1)).tolist() == [0.0, 0.0]

@@ -1,65 +1,27 @@
 """Training runs on losses whose minima, trajectories and stationary distributions are known."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import kstest, norm
 
-from spicebuf.training import OPTIMIZERS, Mover, Options, mover, reflect
+from spicebuf.training import Options, mover, reflect
 from spicebuf.training.cube import Floats
-
-Loss = Callable[[Floats], Floats]
-
-D = 8
-START = np.linspace(0.35, 0.95, D)
-INSIDE = np.array([0.3, 0.7, 0.2, 0.5, 0.85, 0.6, 0.4, 0.15])
-CORNER = np.array([0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0])
-NAMES = tuple(OPTIMIZERS)
-DESCENTS = ("sgd", "adam")
-GRADIENTS = (*DESCENTS, "sgld")
-ORDERS = ("cma-es", "one-plus-one")
-
-
-def run(name: str, seed: int = 0, start: Floats = START, **figures: float | None) -> Mover:
-    options = Options(name, **figures)  # type: ignore[arg-type]  # by name
-    return mover(options, start, None, np.random.default_rng(seed))
-
-
-def places(moving: Mover, loss: Loss, n_steps: int) -> Floats:
-    """Return where a run was in each step, shape (n_steps, d); all that it asks for is in the cube."""
-    points, seen = next(moving), []
-    for _ in range(n_steps):
-        assert ((points >= 0.0) & (points <= 1.0)).all()
-        seen.append(points[0])
-        points = moving.send(loss(points))
-    return np.array(seen)
-
-
-def bowl(lowest: Floats) -> Loss:
-    return lambda x: np.asarray(((x - lowest) ** 2 * np.linspace(0.5, 2.0, D)).sum(axis=1))
-
-
-def flat(x: Floats) -> Floats:
-    return np.zeros(len(x))
-
-
-def slope(x: Floats) -> Floats:
-    """Return a loss whose minimum is a corner, where its gradient does not vanish."""
-    return np.asarray((x * np.array([1.0, -1.0, 0.5, 2.0, -0.5, -2.0, 1.0, -1.5])).sum(axis=1))
-
-
-def noisy(loss: Loss, seed: int = 5) -> Loss:
-    """Return the loss with other weights and another offset in each step, common to its points."""
-    rng = np.random.default_rng(seed)
-
-    def drawn(x: Floats) -> Floats:
-        weight, offset = rng.lognormal(0.0, 0.5), rng.normal(0.0, 10.0)
-        return np.asarray(weight * loss(x) + offset)
-
-    return drawn
-
+from tests.training_runs import (
+    CORNER,
+    DESCENTS,
+    INSIDE,
+    NAMES,
+    START,
+    D,
+    bowl,
+    flat,
+    noisy,
+    places,
+    run,
+    slope,
+)
 
 N_STEPS = {"sgd": 600, "adam": 300, "cma-es": 200, "one-plus-one": 800}
 
@@ -159,61 +121,6 @@ def test_rejection_draws_from_the_prior() -> None:
     assert (seen[0] == START).all()
     assert kstest(seen[1:].ravel(), "uniform").pvalue > 0.01
     assert np.abs(np.corrcoef(seen[1:-1, 0], seen[2:, 0])[0, 1]) < 0.15
-
-
-@pytest.mark.parametrize("name", ORDERS)
-def test_only_the_order_within_a_step_counts(name: str) -> None:
-    loss = bowl(INSIDE)
-    expected = places(run(name), loss, 60)
-    assert (places(run(name), lambda x: np.log(loss(x)), 60) == expected).all()
-    assert (places(run(name), noisy(loss), 60) == expected).all()
-
-
-@pytest.mark.parametrize("name", ["cma-es", "one-plus-one"])
-def test_a_missing_loss_comes_last(name: str) -> None:
-    def lost(value: float) -> Loss:
-        def loss(x: Floats) -> Floats:
-            losses = bowl(INSIDE)(x)
-            losses[1:][x[1:, 0] > 0.5] = value
-            return losses
-
-        return loss
-
-    expected = places(run(name), lost(1e9), 80)
-    assert (places(run(name), lost(np.nan), 80) == expected).all()
-    assert (places(run(name), lost(np.inf), 80) == expected).all()
-    assert not (places(run(name), lost(0.0), 80) == expected).all()
-
-
-def without(rows: slice, n_steps: int = 100) -> Loss:
-    """Return a loss that is missing at some of the points of the first steps."""
-    steps = iter(range(n_steps))
-
-    def loss(x: Floats) -> Floats:
-        losses = bowl(INSIDE)(x)
-        losses[rows] = np.nan if next(steps, None) is not None else losses[rows]
-        return losses
-
-    return loss
-
-
-@pytest.mark.parametrize("name", [*GRADIENTS, *ORDERS])
-@pytest.mark.parametrize("rows", [slice(0, 1), slice(1, None), slice(None)])
-def test_a_step_without_its_losses_is_held(name: str, rows: slice) -> None:
-    """The run stays where it is, and then goes on; those without random numbers as if nothing was."""
-    seen = places(run(name), without(rows, 6), 60)
-    assert (seen[:7] == START).all()
-    assert not (seen[7:] == START).all()
-    if name in DESCENTS:
-        assert (seen[6:] == places(run(name), bowl(INSIDE), 54)).all()
-
-
-@pytest.mark.parametrize(("n_lost", "held"), [(5, False), (6, True)])
-def test_a_population_can_spare_half_of_its_losses(n_lost: int, held: bool) -> None:
-    moving = run("cma-es")
-    assert len(next(moving)) == 1 + 10
-    seen = places(run("cma-es"), without(slice(1, 1 + n_lost)), 4)
-    assert (seen == START).all() == held
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,9 +8,7 @@ import pytest
 from spicebuf.errors import InputError
 from spicebuf.training import OPTIMIZERS, Options, mover
 from spicebuf.training.cube import Floats
-
-D = 8
-START = np.linspace(0.35, 0.95, D)
+from tests.training_runs import START, D
 
 
 def trained(options: Options) -> Floats:

@@ -28,8 +28,9 @@ def cma_es(start: Floats, rng: np.random.Generator, tuning: Tuning) -> Mover:
     the first step size. The place is the mean; 4 + 3 ln d more points are sampled. The distribution
     knows no walls: samples are evaluated where they are reflected to.
 
-    A step is held without a loss of the mean, or of more than half of the samples. The step size stays
-    between 1e-6 and 1 of the cube; the package's own criteria to stop are not asked.
+    A step is held without a loss of the mean, or of more than half of the samples. The package's own
+    criteria to stop are not asked: where the largest standard deviation falls below 1e-6, the run starts
+    again from its mean with 1e-5, and it is kept from exceeding 1.
     """
     strategy = _strategy(start, rng, tuning.learning_rate)
     while True:
@@ -38,7 +39,7 @@ def cma_es(start: Floats, rng: np.random.Generator, tuning: Tuning) -> Mover:
         known = np.isfinite(losses)
         if known[0] and 2 * np.count_nonzero(known[1:]) >= len(samples):
             strategy.tell(list(samples), _ranks(losses[1:]))
-            strategy.sigma = min(max(strategy.sigma, _SHORTEST), _LONGEST)
+            strategy = _limited(strategy, rng)
         else:
             # What was asked and is never told would be kept for ever.
             strategy.sent_solutions.clear()
@@ -80,6 +81,15 @@ def _strategy(start: Floats, rng: np.random.Generator, sigma: float) -> "CMAEvol
 
     options: dict[str, Any] = {"randn": randn, "seed": math.nan, "verbose": -9, "verb_log": 0}
     return CMAEvolutionStrategy(start, sigma, options)
+
+
+def _limited(strategy: "CMAEvolutionStrategy", rng: np.random.Generator) -> "CMAEvolutionStrategy":
+    """Return what goes on from a strategy, whatever it has converged to or spread over."""
+    widest = float(strategy.stds.max())
+    if widest < _SHORTEST:
+        return _strategy(strategy.mean, rng, 10.0 * _SHORTEST)
+    strategy.sigma *= min(1.0, _LONGEST / widest)
+    return strategy
 
 
 def _ranks(losses: Floats) -> list[float]:
