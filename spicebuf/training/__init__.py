@@ -1,6 +1,7 @@
 """Training by black-box optimisation on the unit cube of quantiles. Knows no circuits."""
 
 from spicebuf.training.cube import reflect
+from spicebuf.training.draws import draw_uniform
 from spicebuf.training.gradients import Differences, Stencil
 from spicebuf.training.optimizers import Mover, Tuning
 from spicebuf.training.options import OPTIMIZERS, Options, mover
@@ -24,6 +25,7 @@ __all__ = [
     "Stop",
     "Trial",
     "Tuning",
+    "draw_uniform",
     "mover",
     "reflect",
     "train",
