@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from spicebuf.api import Api
 from spicebuf.check import Floats, input_intervals
 from spicebuf.deck import Bench, accuracy
+from spicebuf.errors import InputError
 from spicebuf.ngspice import Status
 from spicebuf.search import Images, Preimages, Sets
 from spicebuf.simulate import Curves, Volts
@@ -217,6 +218,50 @@ def transfer_of(
 ) -> Transfer:
     """Return curves from a bench, every θ of which counts alike, as a link of a chain."""
     return Transfer(curves, on.vin, on.vdd, np.ones(len(curves.status)), reading, grid)
+
+
+def tabulated(vin: Floats, vout: Floats, reading: Reading = Reading.SAFE) -> Transfer:
+    """Return curves of any make, each a continuous function, as a link of a chain; all count alike.
+
+    Outputs are taken to be as accurate as those of circuits: to 10 µV, or 2e-6 of a large range.
+
+    Parameters
+    ----------
+    vin : array of float, shape (n_points,)
+        Inputs, ascending from 0 to the greatest voltage that there is [V].
+    vout : array of float, shape (n, n_points)
+        Outputs, in the same range [V].
+    reading : Reading
+        Of what lies between the points.
+
+    Raises
+    ------
+    InputError
+        If a shape or a number is not as it must be.
+    """
+    # Steps are NaN or infinite where an input is.
+    steps = np.diff(vin)
+    if (
+        vin.ndim != 1
+        or not steps.size
+        or vin[0] != 0.0
+        or not ((steps > 0.0) & np.isfinite(steps)).all()
+    ):
+        raise InputError("vin: give at least two inputs, ascending from 0 V")
+    if vout.ndim != 2 or vout.shape[1] != len(vin):  # noqa: PLR2004
+        raise InputError(
+            f"vout has shape {vout.shape}; give a row of {len(vin)} outputs for each θ"
+        )
+    n_outside = np.count_nonzero(~((vout >= 0.0) & (vout <= vin[-1])).all(axis=1))
+    if n_outside:
+        raise InputError(
+            f"vout: {n_outside} curves leave 0 to {vin[-1]:g} V, the range of `vin`, or are not finite; "
+            "scale outputs to it"
+        )
+    n = len(vout)
+    trusted, first = np.full(n, Status.TRUSTED, dtype=np.uint8), np.zeros(n, dtype=np.uint8)
+    curves = Curves(vout[:, np.newaxis], trusted, first)
+    return Transfer(curves, vin, float(vin[-1]), np.ones(n), reading)
 
 
 def sets_of(api: Api, logical_values: Sequence[str]) -> Sets:

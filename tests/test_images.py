@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from spicebuf.api import Api
 from spicebuf.check import Verdict, check_curves
 from spicebuf.deck import ACCURACY
+from spicebuf.errors import InputError
 from spicebuf.images import (
     Reading,
     Transfer,
     api_of,
     sets_of,
+    tabulated,
 )
 from spicebuf.ngspice import Status
 from spicebuf.search import Images, Preimages, Sets, count_solutions, joined
@@ -235,6 +237,43 @@ def assert_same(one: Images | Preimages, other: Images | Preimages) -> None:
     np.testing.assert_array_equal(one.low, other.low)
     np.testing.assert_array_equal(one.high, other.high)
     np.testing.assert_array_equal(one.weight, other.weight)
+
+
+@pytest.mark.parametrize("reading", Reading)
+def test_curves_of_any_make_are_a_link(reading: Reading) -> None:
+    """They are what trusted curves of one branch are."""
+    vout = np.array([VIN / 2.0, VDD - VIN, np.minimum(VIN, VDD - VIN)])
+    sets: Sets = (((0.0, 1.2),), ((4.0, 5.0),))
+    found, wanted = tabulated(VIN, vout, reading), transfer(vout, reading)
+    assert found.vdd == VDD
+    for one, other in (
+        (found.images(sets), wanted.images(sets)),
+        (found.preimages(sets), wanted.preimages(sets)),
+    ):
+        np.testing.assert_array_equal(one.low, other.low)
+        np.testing.assert_array_equal(one.high, other.high)
+        np.testing.assert_array_equal(one.weight, np.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("vin", "vout", "words"),
+    [
+        ([[0.0, 1.0]], [[0.0, 1.0]], "vin: give"),
+        ([0.0], [[0.0]], "vin: give"),
+        ([0.1, 1.0], [[0.0, 1.0]], "vin: give"),
+        ([0.0, 1.0, 1.0], [[0.0, 1.0, 1.0]], "vin: give"),
+        ([0.0, np.inf], [[0.0, 1.0]], "vin: give"),
+        ([0.0, np.nan], [[0.0, 1.0]], "vin: give"),
+        ([0.0, 1.0], [0.0, 1.0], r"vout has shape \(2,\)"),
+        ([0.0, 1.0], [[0.0, 1.0, 1.0]], r"vout has shape \(1, 3\)"),
+        ([0.0, 1.0], [[0.0, 1.0], [0.0, 1.1]], "vout: 1 curves leave 0 to 1 V"),
+        ([0.0, 1.0], [[-0.1, 1.0], [0.0, 1.1]], "vout: 2 curves leave 0 to 1 V"),
+        ([0.0, 1.0], [[np.nan, 1.0]], "vout: 1 curves"),
+    ],
+)
+def test_curves_that_leave_the_range_are_refused(vin: object, vout: object, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        tabulated(np.array(vin), np.array(vout))
 
 
 def test_sets_follow_the_order_of_logical_values() -> None:
