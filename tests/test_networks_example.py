@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ SEED, N_BANK, N_RUNS = 0, 600, 30
 STEPS = 100
 DOUBT = 1e-5
 """What `tabulated` lets outputs be wrong by."""
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +159,15 @@ def test_what_leads_nowhere_is_refused(
     with pytest.raises(SystemExit, match="2"):
         main()
     assert "networks.py: error: " in capsys.readouterr().err
+
+
+def test_the_guide_quotes_the_example_as_it_is() -> None:
+    guide, code = (
+        (ROOT / "docs" / "guide.md").read_text(),
+        (ROOT / "examples" / "networks.py").read_text(),
+    )
+    section = guide.split("## Another system in place of circuits\n")[1].split("\n## ")[0]
+    quoted = [each[4:] for each in section.split("\n") if each.startswith("    ")]
+    assert "\n".join(quoted[:7]) in code
+    assert "\n".join(quoted[7:]) in code
+    assert 7 < len(quoted) <= 15
