@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from spicebuf.deck import ACCURACY, LADDER, Bench, Stretch, branch_sweeps
 from spicebuf.netlist import bundled_names, bundled_path, read_template
 from spicebuf.ngspice import Status
-from spicebuf.pools import Pool
+from spicebuf.pools import Pool, local_pool
 from spicebuf.simulate import ALONE
-from spicebuf.sweep import jobs_of, simulators, sweep, sweep_blocks
+from spicebuf.sweep import Finished, Sweeps, jobs_of, simulators, sweep, sweep_blocks
 from spicebuf.workers import Workers
 from tests import faults
 from tests.testsystems import BINNED, Inverter
@@ -232,6 +232,98 @@ def test_killed_workers_change_nothing(pool: Pool, on_bench: OnBench, random_the
     assert len(killed) == 3
     np.testing.assert_array_equal(found.status, expected.status)
     np.testing.assert_array_equal(found.vout, expected.vout)
+
+
+Blocks = list[tuple[Bench, NDArray[np.float64]]]
+
+
+@pytest.fixture
+def blocks(on_bench: OnBench, random_theta: Theta) -> Blocks:
+    """Return blocks of several sizes, each on another bench than the one before."""
+    cell = on_bench("threshold_cell", 51)
+    part = replace(cell, stretches=(Stretch(0.3, 1.1, 4), Stretch(4.0, 4.0, 1)))
+    divider, schmitt = on_bench("resistor_divider", 11), on_bench("cmos_schmitt_buffer", 26)
+    kinds = [("threshold_cell", cell), ("resistor_divider", divider)]
+    kinds += [("threshold_cell", part), ("cmos_schmitt_buffer", schmitt)]
+    sizes = (300, 1, 21, 9, 5, 140, 1, 3)
+    return [
+        (on, random_theta(name, size, seed))
+        for seed, ((name, on), size) in enumerate(zip(kinds * 2, sizes, strict=True))
+    ]
+
+
+def finished(sweeps: Sweeps, n: int) -> Iterator[Finished]:
+    """Yield the next `n` blocks that are complete."""
+    while n:
+        _, done = sweeps.wait()
+        if done is not None:
+            n -= 1
+            yield done
+
+
+def require_alone(found: Iterable[Finished], blocks: Blocks, pool: Pool) -> None:
+    """Require the curves of blocks to be those of each on its own, bit for bit."""
+    by_number = {each.number: each for each in found}
+    assert sorted(by_number) == [*range(len(blocks))]
+    for number, (on, theta) in enumerate(blocks):
+        expected, each = sweep(on, theta, pool), by_number[number]
+        np.testing.assert_array_equal(each.theta, theta)
+        np.testing.assert_array_equal(each.curves.vout, expected.vout)
+        np.testing.assert_array_equal(each.curves.status, expected.status)
+        np.testing.assert_array_equal(each.curves.attempt, expected.attempt)
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_blocks_under_way_on_several_benches_are_those_of_each_alone(
+    pool: Pool, blocks: Blocks, n_workers: int
+) -> None:
+    with simulators(n_workers) as workers:
+        sweeps = Sweeps(workers)
+        assert [sweeps.add(on, theta) for on, theta in blocks] == [*range(len(blocks))]
+        assert sweeps.n_open == len(blocks)
+        found = [*finished(sweeps, len(blocks))]
+        assert sweeps.n_open == 0
+    require_alone(found, blocks, pool)
+
+
+def test_blocks_may_be_added_while_others_are_under_way(pool: Pool, blocks: Blocks) -> None:
+    """A new one for each that is complete; numbers go on from there, and nothing is told twice."""
+    with simulators(2) as workers:
+        sweeps, found = Sweeps(workers), list[Finished]()
+        for number, block in enumerate(blocks):
+            assert sweeps.add(*block) == number
+            if sweeps.n_open == 2:
+                found += finished(sweeps, 1)
+        found += finished(sweeps, 1)
+    require_alone(found, blocks, pool)
+
+
+def test_every_theta_is_told_once(pool: Pool, blocks: Blocks) -> None:
+    sweeps = Sweeps(pool)
+    for block in blocks:
+        sweeps.add(*block)
+    n_done = 0
+    while sweeps.n_open:
+        n_done += sweeps.wait()[0]
+    assert n_done == sum(len(theta) for _, theta in blocks)
+    assert sweeps.has_room
+
+
+def test_workers_killed_among_blocks_change_nothing(pool: Pool, blocks: Blocks) -> None:
+    """kill -9 after each of the first blocks, while the decks of others are being simulated."""
+    killed = list[int]()
+    with local_pool(2) as workers:
+        sweeps, found = Sweeps(workers), list[Finished]()
+        for block in blocks:
+            sweeps.add(*block)
+        for done in finished(sweeps, len(blocks)):
+            found.append(done)
+            alive = [pid for pid in workers.process_ids if pid not in killed]
+            if len(killed) < 3 and alive and sweeps.n_open:
+                killed.append(alive[0])
+                os.kill(alive[0], signal.SIGKILL)
+    assert len(killed) == 3
+    require_alone(found, blocks, pool)
 
 
 def test_a_bad_theta_is_isolated_and_the_rest_is_unharmed(
