@@ -123,7 +123,8 @@ def train(
 
 
 def _run(number: int, problem: Problem, plan: Plan) -> _Run:
-    rng = np.random.default_rng([plan.seed, number])
+    # A stream that no seed alone gives: callers draw with those.
+    rng = np.random.default_rng(np.random.SeedSequence(plan.seed, spawn_key=(number,)))
     moves = mover(plan.options, rng.random(problem.n_params), problem.levels, rng)
     points, record = next(moves), _Record()
     first_success, works = None, False

@@ -93,7 +93,8 @@ class ChainProblem:
                 return done
 
     def _draw(self, run: int, step: int) -> tuple[Inputs, ...]:
-        rng = np.random.default_rng([_INPUTS, self.seed, run, step])
+        seeds = np.random.SeedSequence(self.seed, spawn_key=(_INPUTS, run, step))
+        rng = np.random.default_rng(seeds)
         return draw_inputs(self.event.api_in, self.n_inputs, rng)
 
     def _bench(self, drawn: tuple[Inputs, ...], n: int) -> Bench:
