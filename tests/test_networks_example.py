@@ -12,8 +12,8 @@ from examples.networks import N_STEPS, Outcome, compare, losses, main, report, t
 from spicebuf.search import Sets
 from spicebuf.training import Stop, draw_uniform
 
-# Of these runs, one starts where it works.
-SEED, N_BANK, N_RUNS = 0, 600, 30
+# Of these runs, three start where it works.
+SEED, N_BANK, N_RUNS = 3, 600, 30
 STEPS = 100
 DOUBT = 1e-5
 """What `tabulated` lets outputs be wrong by."""
@@ -54,7 +54,7 @@ LOGIC: Sets = (((0.0, 0.25),), ((0.75, 1.0),))
 
 
 def test_log_volumes_are_those_of_networks_counted_one_by_one(outcome: Outcome) -> None:
-    (rng,) = np.random.default_rng(SEED).spawn(1)
+    rng = np.random.default_rng(SEED)
     best = outcome.measure.best
     for banks in (outcome.measure.choose, outcome.measure.measure):
         u = rng.random((N_BANK, 26)).tolist()
@@ -82,7 +82,7 @@ def test_runs_end_where_chains_work_and_start_where_they_seldom_do(outcome: Outc
     ended = [run for run in outcome.runs if run.works]
     assert [run.run for run in outcome.runs] == list(range(N_RUNS))
     assert len(ended) > N_RUNS / 3
-    assert [run.run for run in outcome.runs if run.is_lucky] == [24]
+    assert [run.run for run in outcome.runs if run.is_lucky] == [1, 10, 11]
     for run in ended:
         u = run.points[-1].tolist()
         for a, b in (LOGIC[0][0], LOGIC[1][0]):
