@@ -45,7 +45,12 @@ from spicebuf.workflow.readings import BankLink
 from spicebuf.workflow.searches import search_system
 from spicebuf.workflow.settings import Progress, Settings, silent
 from spicebuf.workflow.sides import sets_at
-from spicebuf.workflow.trainings import SystemTraining, require_possible, train_system
+from spicebuf.workflow.trainings import (
+    SystemTraining,
+    require_possible,
+    require_trainable,
+    train_system,
+)
 
 N_DRAWN = 2_000
 """Solutions that stand for Bayes and for each null that is drawn."""
@@ -150,6 +155,8 @@ def predict_system(
     two logical values.
     """
     require_testable(system)
+    for arm in plan.arms:
+        require_trainable(system, arm)
     settings = replace(settings, confidence=plan.claim.confidence)
     rejection = require_possible(system, settings, on_progress)
     found = search_system(system, settings, Wanted(runners_up=False), on_progress)

@@ -138,13 +138,9 @@ def train_system(
     Raises as `sweep_system` does, and InputError if the loss does not suit the APIs, if nothing is found
     that works, or if `paths` holds runs of another configuration.
     """
+    require_trainable(system, training)
     chained = end_to_end(system)
     (chain,) = chained.components
-    chained.require_sets()
-    if training.loss is Loss.SQUARED:
-        require_ideal(chained.apis[-1])
-    if not chain.priors:
-        raise InputError(f"{system.path.name}: all parameters are fixed; there is nothing to train")
     event = event_of(chained, 0, put_on_bench(chained, chain, settings))
     with simulators(settings.n_workers, settings.scheduler) as pool:
         version = ngspice_version(pool)
@@ -164,6 +160,21 @@ def train_system(
         every = [jobs.problem.theta(run.points) for run in runs]
     write_paths(folder, configuration, event.bench.thetas, runs, every, verdict)
     return SystemTraining(training, chain, runs, theta, verdict, rejection, n_simulated, folder)
+
+
+def require_trainable(system: System, training: Training) -> None:
+    """Raise InputError if a system cannot be trained so, before anything is simulated."""
+    first, last = system.apis[0], system.apis[-1]
+    for api in (first, last):
+        if not api.sets:
+            raise InputError(
+                f"{system.path.name}: API {api.name!r} is free and has no sets, but the first and the "
+                "last API say what the chain is trained for; give it one set per logical value"
+            )
+    if training.loss is Loss.SQUARED:
+        require_ideal(last)
+    if not any(component.priors for component in system.components):
+        raise InputError(f"{system.path.name}: all parameters are fixed; there is nothing to train")
 
 
 def require_possible(system: System, settings: Settings, on_progress: Progress) -> LogVolume:
