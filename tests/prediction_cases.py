@@ -1,7 +1,7 @@
 """A chain of two components whose log volumes are known in closed form, and populations of its solutions.
 
 θ1 sends one logical value to [m − r, m + r] with m below half of the supply of 1 V and the other one
-above it, which one where depends on its polarity; θ2 takes [0, t − g] for one and [t + g, 1] for the
+above it; which is which depends on its polarity. θ2 takes [0, t − g] for one and [t + g, 1] for the
 other.
 """
 

@@ -77,7 +77,7 @@ def judge(claim: Claim, summary: Summary, nulls: Mapping[str, Summary]) -> Verdi
 
 def _found(claim: Claim, summary: Summary) -> str:
     if not summary.n:
-        return f"no run ended at an API that could be placed within {claim.near:g} nat or not"
+        return "no run succeeded"
     return (
         f"of {summary.n} runs a share of {summary.share_near} ends within {claim.near:g} nat of the "
         "greatest log volume"
