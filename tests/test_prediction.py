@@ -130,8 +130,9 @@ def test_no_edge_of_a_refined_api_can_be_moved_to_advantage(case: Case) -> None:
     for inner, outer in working(banks)[:12]:
         room = room_of(*rows(inner, outer))
         if room.fits[0]:
-            found = ascent.best(room.inner[0], room.outer[0], room.inner[0])
+            found, product = ascent.best(room.inner[0], room.outer[0], room.inner[0])
             reached = banks.log_volume(api_of(found))
+            assert product == pytest.approx(math.exp(reached) * math.prod(banks.totals))
             assert reached >= banks.log_volume(api_of(room.inner[0])) - 1e-12
             for edge, end in itertools.product(range(4), ends.tolist()):
                 low, high = sorted((room.inner[0, edge], room.outer[0, edge]))
@@ -168,6 +169,28 @@ def test_an_image_in_two_pieces_has_a_tight_and_a_wide_api_but_none_on_the_grid(
     assert measure.primary(inner, outer) == inner
     with pytest.raises(InputError, match="lies in no component"):
         wide_of(inner, (((0.0, 1.5),), ((1.9, 3.0),)))
+
+
+def test_intervals_that_touch_are_no_api() -> None:
+    images = images_of([[[(0, 3)], [(4, 6)]], [[(0, 2)], [(3, 6)]]], np.ones(2))
+    preimages = Preimages(np.array([[[0.0]], [[3.0]]]), np.array([[[3.0]], [[6.0]]]), ONE)
+    table = table_of(Banks(images, preimages), GRID)
+    assert table.log_volume[0, 3, 3, 6] == -np.inf
+    assert table.log_volume[0, 3, 4, 6] == pytest.approx(math.log(0.5))
+
+
+def test_where_no_voltage_of_the_grid_lies_between_all_edges_move_at_once() -> None:
+    """No move of a single edge of the image gains anything; those of the room's outer ends do."""
+    own, others = [[(1.4, 1.5)], [(4.4, 4.5)]], [[(1.3, 1.6)], [(4.3, 4.6)]]
+    images = images_of([own, *[others] * 9], np.ones(10))
+    preimages = Preimages(np.array([[[1.2]], [[4.2]]]), np.array([[[1.7]], [[4.7]]]), ONE)
+    banks = Banks(images, preimages)
+    measure = Measure(banks, banks, (((1.4, 1.5),), ((4.4, 4.5),)), float(VOLTS), VOLTS + 1)
+    outer = sets_of(preimages)[0]
+    assert measure.between(sets_of(images)[0], outer) is None
+    (found,) = measure.refined(room_of(images[np.arange(1)], preimages))
+    assert found is not None
+    assert banks.log_volume(found) == 0.0
 
 
 def test_distances_are_those_of_the_closed_form() -> None:

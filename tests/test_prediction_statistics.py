@@ -105,6 +105,12 @@ def test_shared_and_unequal_draws_tell_less() -> None:
     ends = np.repeat([True, False], 20)
     halves = np.stack([np.repeat([0, 1], 20), np.arange(40)], axis=1)
     assert Sample(np.ones(40), halves).effective(ends) == pytest.approx(2.0)
+    first, second = np.divmod(np.arange(40), 10)
+    crossed = (first < 2) & (second < 5)
+    # p = ¼: residuals add up to ±2.5 by the first θ and ±1 by the second, of pairs to ¼ · ¾ · 40
+    variance = (4 * 2.5**2 + 10 * 1.0**2 - 7.5) / 40**2
+    effective = Sample(np.ones(40), np.stack([first, second], axis=1)).effective(crossed)
+    assert effective == pytest.approx(0.25 * 0.75 / variance)
     weight = np.repeat([1.0, 3.0], 20)
     everyone = np.ones(40, dtype=np.bool_)
     assert Sample(weight, None).effective(everyone) == pytest.approx(80.0**2 / 200.0)
@@ -163,9 +169,9 @@ def test_log_ratio() -> None:
     assert (found.value, found.low, found.high) == pytest.approx(
         (math.log(0.5), math.log(0.25), math.log(0.75))
     )
-    both = log_ratio(Estimate(0.2, 0.1, 0.3), Estimate(0.4, 0.2, 0.8))
+    both = log_ratio(Estimate(0.2, 0.1, 0.3), Estimate(0.4, 0.1, 0.8))
     assert both.low == pytest.approx(math.log(0.5) - math.hypot(math.log(2.0), math.log(2.0)))
-    assert both.high == pytest.approx(math.log(0.5) + math.hypot(math.log(1.5), math.log(2.0)))
+    assert both.high == pytest.approx(math.log(0.5) + math.hypot(math.log(1.5), math.log(4.0)))
     none = log_ratio(Estimate(0.0, 0.0, 0.3), Estimate(0.4, 0.2, 0.8))
     assert (none.value, none.low) == (-math.inf, -math.inf)
     assert none.high == pytest.approx(math.log(1.5))

@@ -5,7 +5,6 @@ solutions came out by up to 0.1 nat too large.
 """
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,14 +44,12 @@ class Ascent:
     senders: _Points
     takers: _Points
 
-    def best(
-        self, start: Sequence[float], outer: Sequence[float], inner: Sequence[float]
-    ) -> Floats:
+    def best(self, start: Floats, outer: Floats, inner: Floats) -> tuple[Floats, float]:
         """Return the edges that no move of a single one makes better, from a start.
 
         Parameters
         ----------
-        start, outer, inner : sequence of float, length 4
+        start, outer, inner : array of float, shape (4,)
             Edges (low of 0, high of 0, low of 1, high of 1) [V], and how far each may move outwards and
             inwards.
 
@@ -60,8 +57,10 @@ class Ascent:
         -------
         array of float, shape (4,)
             [V]
+        float
+            Product of the weights that are admitted there.
         """
-        at, limits = np.array(start) * _INWARD, np.array([outer, inner]) * _INWARD
+        at, limits = start * _INWARD, np.array([outer, inner]) * _INWARD
         reached = 0.0
         for _ in range(_MOST_SWEEPS):
             before = reached
@@ -69,7 +68,7 @@ class Ascent:
                 reached = self._move(at, edge, limits[:, edge])
             if reached <= before * _GAIN:
                 break
-        return np.asarray(at * _INWARD)
+        return at * _INWARD, reached
 
     def _move(self, at: Floats, edge: int, limits: Floats) -> float:
         """Put an edge where the product of weights is greatest; return that."""

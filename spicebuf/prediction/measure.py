@@ -18,7 +18,7 @@ from spicebuf.prediction.banks import Banks
 from spicebuf.prediction.sets import merged, row_of, wide_of
 from spicebuf.prediction.table import Room, Table, room_of, table_of
 from spicebuf.search import MAX_EDGES, Bools, Images, Preimages, Sets
-from spicebuf.search.relation import Floats
+from spicebuf.search.relation import Floats, Places
 
 N_EDGES = 51
 """Voltages from rail to rail where the edges of APIs are looked for, unless another number is given."""
@@ -115,23 +115,24 @@ class Measure:
         """Return APIs in n rooms that no move of a single edge makes better, on the choosing banks.
 
         Each begins with the best API on the grid that has its edges in the room or one step outside, with
-        these moved inside. None where no API of one interval for each logical value fits.
+        these moved inside; if there is none, with the image and with the preimage. None where no API of
+        one interval for each logical value fits.
         """
         axis = self.table.axis
-        ranges = room.ranges(axis) + np.tile([-1, 1], 4)
-        starts = [self.table.best_in(each) for each in np.clip(ranges, 0, len(axis) - 1)]
-        found: list[Sets | None] = []
-        for start, outer, inner, fits in zip(
-            starts, room.outer, room.inner, room.fits.tolist(), strict=True
-        ):
-            if not fits:
-                found.append(None)
-                continue
-            edges = inner if start is None else np.ravel(start)
-            low, high = np.minimum(outer, inner), np.maximum(outer, inner)
-            a, b, c, d = self._ascent.best(np.clip(edges, low, high), outer, inner).tolist()
-            found.append((((a, b),), ((c, d),)))
-        return found
+        ranges = np.clip(room.ranges(axis) + np.tile([-1, 1], 4), 0, len(axis) - 1)
+        rows = zip(ranges, room.outer, room.inner, room.fits.tolist(), strict=True)
+        return [
+            self._refined(between, outer, inner) if fits else None
+            for between, outer, inner, fits in rows
+        ]
+
+    def _refined(self, ranges: Places, outer: Floats, inner: Floats) -> Sets:
+        grid = self.table.best_in(ranges)
+        low, high = np.minimum(outer, inner), np.maximum(outer, inner)
+        starts = [inner, outer] if grid is None else [np.clip(np.ravel(grid), low, high)]
+        found = [self._ascent.best(start, outer, inner) for start in starts]
+        a, b, c, d = max(found, key=lambda each: each[1])[0].tolist()
+        return ((a, b),), ((c, d),)
 
     def primary(self, inner: Sets, outer: Sets) -> Sets:
         """Return the API that stands for a solution of image `inner` and preimage `outer`.
