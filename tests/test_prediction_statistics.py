@@ -14,6 +14,7 @@ from spicebuf.prediction import (
     Claim,
     Classes,
     Estimate,
+    WorkingPairs,
     bayes_classes,
     behaviour_of,
     class_step,
@@ -28,6 +29,7 @@ from spicebuf.prediction import (
     summarise_apis,
     working_pairs,
 )
+from spicebuf.prediction.classes import _of_senders
 from spicebuf.prediction.estimates import (
     Sample,
     median_estimate,
@@ -293,6 +295,25 @@ def test_the_covariance_of_classes_is_that_of_resampled_banks() -> None:
     assert np.diag(covariance) == pytest.approx(np.diag(expected), rel=0.4)
     assert np.abs(covariance - expected).max() < 0.35 * scale.max()
     assert found.probability @ found.covariance == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_second_bank_has_its_part_in_the_covariance() -> None:
+    """Resampled alone; its part is the smaller one, so that the whole would not show a lack of it."""
+    rng, banks = np.random.default_rng(1), weighted_banks(300, 1)
+    pairs = working_pairs(banks)
+    found = bayes_classes(pairs, STEP)
+    common = np.flatnonzero(found.probability > 0.04)
+    part = found.covariance - _of_senders(squares_of(pairs, found), found.probability)
+    logs = []
+    for _ in range(120):
+        again = by_class(Banks(banks.images, banks.preimages[rng.integers(0, 300, 300)]))
+        logs.append([math.log(again[tuple(each)]) for each in found.behaviour[common].tolist()])
+    assert np.diag(part)[common] == pytest.approx(np.var(logs, axis=0), rel=0.4)
+
+
+def squares_of(pairs: WorkingPairs, classes: Classes) -> Floats:
+    index = classes.index_of(behaviour_of(pairs.banks.images[pairs.senders], STEP))
+    return np.asarray(np.bincount(index, pairs.share**2), dtype=np.float64)
 
 
 def test_stratified_draws_give_each_class_as_much() -> None:
