@@ -36,10 +36,11 @@ from spicebuf.prediction import (
     summarise,
     working_pairs,
 )
+from spicebuf.prediction.estimates import weighted_quantile
 from tests.prediction_cases import VDD, Floats, Population, draw_measure, population
 
 NEAR = 0.5
-N_POPULATION = 20_000
+N_POPULATION = 10_000
 N_EDGES = 26
 PER_CLASS = 5
 PREFERENCE = 4.0
@@ -47,10 +48,22 @@ PREFERENCE = 4.0
 
 @dataclass(frozen=True)
 class Arm:
-    """How runs are drawn from the population, and the claim about them."""
+    """How runs are drawn from the population, the claim, and what is true whatever the banks."""
 
     weight: Floats
     claim: Claim
+    truth: dict[str, float]
+
+
+def arm_of(everyone: Population, weight: Floats, claim: Claim) -> Arm:
+    """Return an arm with its truths."""
+    part, delta = weight / weight.sum(), everyone.delta
+    truth = {
+        "near": float(part @ (delta <= NEAR)),
+        "median": weighted_quantile(delta, part, 0.5),
+        "slope": everyone.slope(part),
+    }
+    return Arm(weight, claim, truth)
 
 
 Tally = dict[str, Counter[str]]
@@ -64,25 +77,19 @@ def arms_of(everyone: Population) -> dict[str, Arm]:
     half = near / near.sum() + ~near / (~near).sum()
     claim = Claim(NEAR, 0.6, nulls=("classes",))
     return {
-        "uniform (supported)": Arm(np.ones(everyone.n), claim),
-        "prefers (supported)": Arm(np.exp(-PREFERENCE * delta), claim),
-        "avoids (refuted)": Arm(np.where(near, 0.0, 1.0), claim),
-        "boundary (undecided)": Arm(half, Claim(NEAR, 0.5)),
+        "uniform (supported)": arm_of(everyone, np.ones(everyone.n), claim),
+        "prefers (supported)": arm_of(everyone, np.exp(-PREFERENCE * delta), claim),
+        "avoids (refuted)": arm_of(everyone, np.where(near, 0.0, 1.0), claim),
+        "boundary (undecided)": arm_of(everyone, half, Claim(NEAR, 0.5)),
     }
 
 
 def truths(everyone: Population, arm: Arm, measure: Measure) -> dict[str, float]:
     """Return what the intervals of an arm should hold."""
-    part, delta = arm.weight / arm.weight.sum(), everyone.delta
-    order = np.argsort(delta)
-    middle = np.searchsorted(np.cumsum(part[order]), 0.5)
     in_best = everyone.images.held_by(measure.best) & everyone.preimages.hold(measure.best)
-    share = float(part @ in_best)
-    return {
-        "near": float(part @ (delta <= NEAR)),
+    share = float(arm.weight @ in_best) / float(arm.weight.sum())
+    return arm.truth | {
         "in best": share,
-        "median": float(delta[order][middle]),
-        "slope": everyone.slope(part),
         "ratio": math.log(share / in_best.mean()) if share else -math.inf,
         "bayes": float(in_best.mean()),
     }
@@ -130,7 +137,7 @@ def main() -> None:
     """Print verdicts and coverage of each arm."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=200)
-    parser.add_argument("--samples", type=int, default=1500, help="θ in each bank")
+    parser.add_argument("--samples", type=int, default=1000, help="θ in each bank")
     parser.add_argument("--runs", type=int, default=300, help="of each arm")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()

@@ -193,6 +193,18 @@ def test_where_no_voltage_of_the_grid_lies_between_all_edges_move_at_once() -> N
     assert banks.log_volume(found) == 0.0
 
 
+def test_edges_beside_a_voltage_of_the_grid_by_less_than_a_nanovolt_stay_inside() -> None:
+    own, slack = [(0.0, 1.0 + 4e-10)], 4e-10
+    images = images_of([[own, [(5.0 - slack, 6.0)]]], ONE)
+    preimages = Preimages(np.array([[[0.0]], [[4.0]]]), np.array([[[2.0]], [[6.0]]]), ONE)
+    banks = Banks(images, preimages)
+    measure = Measure(banks, banks, sets_of(images)[0], float(VOLTS), VOLTS + 1)
+    (found,) = measure.refined(room_of(images, preimages))
+    assert found is not None
+    assert images.held_by(found).all()
+    assert preimages.hold(found).all()
+
+
 def test_distances_are_those_of_the_closed_form() -> None:
     """Also of solutions that leave little room between the voltages of the grid, which is coarse here."""
     everyone = population(150, 3)

@@ -8,7 +8,7 @@ greatest log volume is that of the best API that it could be said to have ended 
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from spicebuf.prediction.banks import Banks
 from spicebuf.prediction.sets import merged, row_of, wide_of
 from spicebuf.prediction.table import Room, Table, room_of, table_of
 from spicebuf.search import MAX_EDGES, Bools, Images, Preimages, Sets
-from spicebuf.search.relation import Floats, Places
+from spicebuf.search.relation import Floats
 
 N_EDGES = 51
 """Voltages from rail to rail where the edges of APIs are looked for, unless another number is given."""
@@ -114,21 +114,26 @@ class Measure:
     def refined(self, room: Room) -> list[Sets | None]:
         """Return APIs in n rooms that no move of a single edge makes better, on the choosing banks.
 
-        Each begins with the best API on the grid that has its edges in the room or one step outside, with
-        these moved inside; if there is none, with the image and with the preimage. None where no API of
-        one interval for each logical value fits.
+        Each begins with the best API on the grid; if there is none, with the image and with the preimage.
+        None where no API of one interval for each logical value fits.
         """
-        axis = self.table.axis
-        ranges = np.clip(room.ranges(axis) + np.tile([-1, 1], 4), 0, len(axis) - 1)
-        rows = zip(ranges, room.outer, room.inner, room.fits.tolist(), strict=True)
+        rows = zip(
+            room.ranges(self.table.axis).tolist(),
+            room.outer,
+            room.inner,
+            room.fits.tolist(),
+            strict=True,
+        )
+        # Solutions of finite priors, and of coarse curves, are often alike.
+        best_in = cache(self.table.best_in)
         return [
-            self._refined(between, outer, inner) if fits else None
-            for between, outer, inner, fits in rows
+            self._refined(best_in(tuple(ranges)), outer, inner) if fits else None
+            for ranges, outer, inner, fits in rows
         ]
 
-    def _refined(self, ranges: Places, outer: Floats, inner: Floats) -> Sets:
-        grid = self.table.best_in(ranges)
+    def _refined(self, grid: Sets | None, outer: Floats, inner: Floats) -> Sets:
         low, high = np.minimum(outer, inner), np.maximum(outer, inner)
+        # The grid is nearer than a nV to an edge now and then, and beyond it.
         starts = [inner, outer] if grid is None else [np.clip(np.ravel(grid), low, high)]
         found = [self._ascent.best(start, outer, inner) for start in starts]
         a, b, c, d = max(found, key=lambda each: each[1])[0].tolist()
@@ -137,9 +142,9 @@ class Measure:
     def primary(self, inner: Sets, outer: Sets) -> Sets:
         """Return the API that stands for a solution of image `inner` and preimage `outer`.
 
-        Of the best of all, the best on the grid, the refined one, the tight one and the wide one, as far
-        as they lie between the two, the one of greatest log volume on the choosing banks; of several the
-        first.
+        Of the best of all, the refined one (the best on the grid with its edges moved), the tight one and
+        the wide one, as far as they lie between the two, the one of greatest log volume on the choosing
+        banks; of several the first.
 
         Raises
         ------
@@ -151,13 +156,7 @@ class Measure:
         in_best = images.held_by(self.best) & preimages.hold(self.best)
         (refined,) = self.refined(room_of(images, preimages))
         return first_greatest(
-            (
-                self.best if in_best[0] else None,
-                self.between(inner, outer),
-                refined,
-                merged(inner),
-                wide,
-            ),
+            (self.best if in_best[0] else None, refined, merged(inner), wide),
             self.choose.log_volume,
         )
 

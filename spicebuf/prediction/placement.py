@@ -172,22 +172,18 @@ def _works(images: Images, preimages: Preimages) -> Bools:
 def _distances(
     measure: Measure, images: Images, preimages: Preimages, in_best: Bools
 ) -> tuple[Distances, Distances, Distances]:
-    # Solutions of finite priors, and of coarse curves, are often alike.
     log_volume, distance = cache(measure.choose.log_volume), cache(measure.distance)
-    best_in = cache(measure.table.best_in)
     found: tuple[list[Distance], ...] = ([], [], [])
-    room = room_of(images, preimages)
-    grids = (best_in(tuple(each)) for each in room.ranges(measure.table.axis).tolist())
-    for inner, outer, grid, refined, is_best in zip(
+    rows = zip(
         sets_of(images),
         sets_of(preimages),
-        grids,
-        measure.refined(room),
+        measure.refined(room_of(images, preimages)),
         in_best.tolist(),
         strict=True,
-    ):
+    )
+    for inner, outer, refined, is_best in rows:
         tight, wide = merged(inner), wide_of(inner, outer)
-        candidates = (measure.best if is_best else None, grid, refined, tight, wide)
+        candidates = (measure.best if is_best else None, refined, tight, wide)
         apis: tuple[Sets, ...] = (first_greatest(candidates, log_volume), tight, wide)
         for each, api in zip(found, apis, strict=True):
             each.append(distance(api))
