@@ -69,8 +69,8 @@ def spread_over(
     That of the slope is widened by its error from the finite banks of `classes`, in quadrature (Zou &
     Donner, Statistics in Medicine 27, 2008, 1693-1702). Drawing again from draws adds noise to a total
     variation, so that its percentiles are moved down by what their mean has gained. Noise in log P_Bayes
-    also flattens the slope, which no interval holds: with banks of 1,000 θ a 95 % interval covered in 84 %
-    of cases, with 1,500 in 92 % or more (benchmarks/prediction.py).
+    also flattens the slope, which no interval holds: with banks of 1,000 θ an interval at 95 % covered
+    in 83 to 93 % of cases, with 1,500 in 92 to 97 % (benchmarks/prediction.py).
 
     Parameters
     ----------
