@@ -1,9 +1,9 @@
 """Paths of training runs on disk, beside the banks: open the folder with ``xarray.open_zarr``."""
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ def write_paths(
     theta: Sequence[np.ndarray[Any, np.dtype[np.float64]]],
     verdict: np.ndarray[Any, np.dtype[np.uint8]],
 ) -> None:
-    """Write runs, in place of those that the folder held; at no time is it without any.
+    """Write runs, and only when they are complete put them in place of those that the folder held.
 
     Parameters
     ----------
@@ -65,12 +65,14 @@ def write_paths(
     )
     dataset["margin"].attrs["units"] = "V"
     dataset["first_success"].attrs["comment"] = "-1 where a run never worked"
-    part = folder.with_name(f"{folder.name}.part")
     try:
-        shutil.rmtree(part, ignore_errors=True)
-        dataset.to_zarr(part, mode="w", consolidated=False)
-        shutil.rmtree(folder, ignore_errors=True)
-        part.rename(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # Under a name that nobody else has: whatever lies beside the folder is a user's.
+        with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as beside:
+            dataset.to_zarr(Path(beside, "new"), mode="w", consolidated=False)
+            if folder.exists():
+                folder.rename(Path(beside, "old"))
+            Path(beside, "new").rename(folder)
     except OSError as error:
         raise BankError(f"{folder}: paths cannot be written ({error.strerror})") from error
 
@@ -79,19 +81,27 @@ def require_same_runs(folder: Path, configuration: Mapping[str, Any]) -> None:
     """Raise InputError if a folder holds runs of another configuration, or something else."""
     if not folder.exists():
         return
-    try:
-        attributes = json.loads((folder / "zarr.json").read_text(encoding="utf-8"))["attributes"]
-        held = json.loads(attributes[_CONFIGURATION])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    held = _configuration_of(folder)
+    if held is None:
         raise InputError(
             f"{folder} is there and holds no training runs; name another folder for their paths"
-        ) from error
+        )
     for key in sorted({*held, *configuration}):
         if held.get(key) != configuration.get(key):
             raise InputError(
                 f"{folder} holds runs of another configuration: {key} was {_shown(held.get(key))}, and "
                 f"is {_shown(configuration.get(key))}; name another folder, or make it as it was"
             )
+
+
+def _configuration_of(folder: Path) -> dict[str, Any] | None:
+    """Return the configuration of the runs that a folder holds; None if it holds something else."""
+    try:
+        attributes = json.loads((folder / "zarr.json").read_text(encoding="utf-8"))["attributes"]
+        held = json.loads(attributes[_CONFIGURATION])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return held if isinstance(held, dict) else None
 
 
 def _shown(value: object) -> str:
