@@ -287,9 +287,11 @@ def _run_of(number: int, answer: Mapping[str, NDArray[Any]]) -> RunPath:
 
 def _verdicts(event: Event, runs: Sequence[RunPath], theta: Floats, lab: Lab) -> NDArray[np.uint8]:
     """Return the `Verdict` of where each run ended, between the points of its curve too."""
+    margin = np.array([run.margin[-1] for run in runs])
     verdict = np.full(len(runs), Verdict.VIOLATED, dtype=np.uint8)
-    verdict[[bool(np.isnan(run.margin[-1])) for run in runs]] = Verdict.UNSIMULATED
-    rows = np.flatnonzero([run.works for run in runs])
+    verdict[np.isnan(margin)] = Verdict.UNSIMULATED
+    # Of a run that does not work, it is not known yet whether the chain surely fails.
+    rows = np.flatnonzero(margin >= 0.0)
     if len(rows):
         checking = climbing(event)
         curves = sweep(checking.bench, theta[rows], lab.pool)
