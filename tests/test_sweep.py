@@ -310,19 +310,22 @@ def test_every_theta_is_told_once(pool: Pool, blocks: Blocks) -> None:
 
 
 def test_workers_killed_among_blocks_change_nothing(pool: Pool, blocks: Blocks) -> None:
-    """kill -9 after each of the first blocks, while the decks of others are being simulated."""
+    """kill -9 while decks are being simulated: the same bits, and every θ is told once."""
     killed = list[int]()
     with local_pool(2) as workers:
-        sweeps, found = Sweeps(workers), list[Finished]()
+        sweeps, found, n_done = Sweeps(workers), list[Finished](), 0
         for block in blocks:
             sweeps.add(*block)
-        for done in finished(sweeps, len(blocks)):
-            found.append(done)
+        while sweeps.n_open:
+            n_more, done = sweeps.wait()
+            n_done += n_more
+            found += [] if done is None else [done]
             alive = [pid for pid in workers.process_ids if pid not in killed]
             if len(killed) < 3 and alive and sweeps.n_open:
                 killed.append(alive[0])
                 os.kill(alive[0], signal.SIGKILL)
     assert len(killed) == 3
+    assert n_done == sum(len(theta) for _, theta in blocks)
     require_alone(found, blocks, pool)
 
 

@@ -220,6 +220,36 @@ def test_a_record_is_what_the_run_saw() -> None:
     assert path.run == 5
 
 
+def test_rejection_ends_uniformly_over_what_works() -> None:
+    """Two rectangles, one of twice the area; the margin alone would let a run end elsewhere."""
+
+    def score(points: Floats, _: Places, __: Places) -> tuple[Floats, Floats]:
+        margin = np.where(points[:, 0] < 0.8, 1.0, -1.0)
+        return -margin, margin
+
+    def check(points: Floats) -> Bools:
+        return np.asarray(np.isin(cell_of(points), [*range(2, 6), *range(12, 14)]))
+
+    plan = Plan(Options("rejection"), Stop.FIRST, n_steps=100, seed=1)
+    paths = [*train(Batched(2, score, check), plan, range(3000))]
+    assert all(path.works for path in paths)
+    ends = cell_of(np.array([path.points[-1] for path in paths]))
+    observed = np.bincount(ends, minlength=40)[[2, 3, 4, 5, 12, 13]]
+    assert observed.sum() == 3000
+    assert np.square(observed - 500.0).sum() / 500.0 < 20.5  # all but 0.1 % of χ² with 5
+    n_lucky = sum(path.is_lucky for path in paths)
+    assert abs(n_lucky - 3000 * 6 / 40) < 4 * np.sqrt(3000 * 6 / 40 * 34 / 40)
+    n_tries = sum(path.n_evaluations for path in paths)
+    assert n_tries == sum(len(path.points) for path in paths)
+    # Geometric, of mean 40/6 and standard deviation √34 · √40/6.
+    assert abs(n_tries / 3000 - 40 / 6) < 4 * np.sqrt(34 * 40) / 6 / np.sqrt(3000)
+
+
+def cell_of(points: Floats) -> Places:
+    """Number the cells of a board of 4 by 10."""
+    return (np.floor(points[:, 0] * 10) + 10 * np.floor(points[:, 1] * 4)).astype(np.int64)
+
+
 # Losses that could not be had.
 
 
