@@ -246,7 +246,7 @@ def test_rejection_ends_uniformly_over_what_works() -> None:
 
 
 def cell_of(points: Floats) -> Places:
-    """Number the cells of a board of 4 by 10."""
+    """Return the number of each point's cell on a board of 4 by 10."""
     return (np.floor(points[:, 0] * 10) + 10 * np.floor(points[:, 1] * 4)).astype(np.int64)
 
 
