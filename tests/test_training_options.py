@@ -8,7 +8,7 @@ import pytest
 from spicebuf.errors import InputError
 from spicebuf.training import OPTIMIZERS, Options, mover
 from spicebuf.training.cube import Floats
-from tests.training_runs import START, D
+from tests.training_runs import START, D, scored
 
 
 def trained(options: Options) -> Floats:
@@ -16,7 +16,7 @@ def trained(options: Options) -> Floats:
     moving = mover(options, START, None, np.random.default_rng(0))
     points = next(moving)
     for _ in range(20):
-        points = moving.send(np.asarray(9.0 * (points**2).sum(axis=1)))
+        points = moving.send(scored(9.0 * (points**2).sum(axis=1)))
     return np.asarray(points[0])
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from spicebuf.training import OPTIMIZERS, Mover, Options, mover
+from spicebuf.training import OPTIMIZERS, Mover, Options, Scores, mover
 from spicebuf.training.cube import Floats
 
 Loss = Callable[[Floats], Floats]
@@ -24,13 +24,18 @@ def run(name: str, seed: int = 0, start: Floats = START, **figures: float | None
     return mover(options, start, None, np.random.default_rng(seed))
 
 
+def scored(loss: Floats, gradient: Floats | None = None) -> Scores:
+    """Return scores of points of which no run looks at the margins."""
+    return Scores(loss, np.full(len(loss), np.nan), gradient)
+
+
 def asked(moving: Mover, loss: Loss, n_steps: int) -> list[Floats]:
     """Return the points that a run asks for in each step, shapes (k, d), all in the cube."""
     points, seen = next(moving), []
     for _ in range(n_steps):
         assert ((points >= 0.0) & (points <= 1.0)).all()
         seen.append(points)
-        points = moving.send(loss(points))
+        points = moving.send(scored(loss(points)))
     return seen
 
 

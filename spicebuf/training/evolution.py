@@ -1,4 +1,4 @@
-"""Training runs that compare places and take no gradients, as generators that ask for losses.
+"""Training runs that compare places and take no gradients, as generators that ask for scores.
 
 See `optimizers` for what a run is. Only the order of the losses of one step counts here, and a loss that
 is missing comes last in it.
@@ -35,7 +35,7 @@ def cma_es(start: Floats, rng: np.random.Generator, tuning: Tuning) -> Mover:
     strategy = _strategy(start, rng, tuning.learning_rate)
     while True:
         samples = np.array(strategy.ask())
-        losses = yield reflect(np.vstack([strategy.mean, samples]))
+        losses = (yield reflect(np.vstack([strategy.mean, samples]))).loss
         known = np.isfinite(losses)
         if known[0] and 2 * np.count_nonzero(known[1:]) >= len(samples):
             strategy.tell(list(samples), _ranks(losses[1:]))
@@ -56,7 +56,7 @@ def one_plus_one(start: Floats, rng: np.random.Generator, tuning: Tuning) -> Mov
     u, sigma = start, tuning.learning_rate
     while True:
         child = reflect(u + sigma * rng.standard_normal(u.shape))
-        of_parent, of_child = yield np.stack([u, child])
+        of_parent, of_child = (yield np.stack([u, child])).loss
         if not np.isfinite(of_parent):
             continue
         success = bool(of_child <= of_parent)

@@ -1,9 +1,9 @@
-"""Training runs that follow gradients, as generators that ask for losses.
+"""Training runs that follow gradients, as generators that ask for scores.
 
-A run yields the points that it needs the losses of, and is sent these; the first point is where it is
-now. Losses are random, but of one step all are of the same draw of inputs, so that no run compares them
-with those of another step. A step without the losses that it needs is held: the run asks again from
-where it is.
+A run yields the points that it needs the losses of, and is sent their scores; the first point is where
+it is now. Losses are random, but of one step all are of the same draw of inputs, so that no run compares
+them with those of another step. A step without the losses, or the exact gradient, that it needs is held:
+the run asks again from where it is.
 """
 
 from collections.abc import Callable, Generator
@@ -14,10 +14,11 @@ import numpy as np
 
 from spicebuf.training.cube import Floats, mirrored, reflect
 from spicebuf.training.gradients import Differences
+from spicebuf.training.problem import Scores
 
-Mover: TypeAlias = Generator[Floats, Floats, None]
-"""Yields points of the unit cube, shape (k, d), k ≥ 1; is sent their losses, shape (k,), NaN where one
-could not be simulated. The first point is the place of the run. It never ends by itself."""
+Mover: TypeAlias = Generator[Floats, Scores, None]
+"""Yields points of the unit cube, shape (k, d), k ≥ 1; is sent their scores, of which it uses the losses
+or the gradient. The first point is the place of the run. It never ends by itself."""
 
 _BETA_1, _BETA_2, _TINY = 0.9, 0.999, 1e-8
 
@@ -34,14 +35,14 @@ class Tuning:
         In the unit of the loss.
     clip : float
         Greatest norm of what a gradient moves a run by in one step, in the unit cube.
-    differences : Differences
-        How gradients are taken.
+    differences : Differences or None
+        How gradients are taken; None if exact ones are sent.
     """
 
     learning_rate: float
     temperature: float
     clip: float
-    differences: Differences
+    differences: Differences | None
 
 
 Optimizer: TypeAlias = Callable[[Floats, np.random.Generator, Tuning], Mover]
@@ -97,14 +98,23 @@ def sgld(start: Floats, rng: np.random.Generator, tuning: Tuning) -> Mover:
 
 
 def _gradient_at(
-    u: Floats, rng: np.random.Generator, differences: Differences
-) -> Generator[Floats, Floats, Floats]:
-    """Ask for losses around a place, and again until the gradient is known."""
+    u: Floats, rng: np.random.Generator, differences: Differences | None
+) -> Generator[Floats, Scores, Floats]:
+    """Ask for scores at a place or around it, and again until the gradient is known."""
     while True:
-        stencil = differences.at(u, rng)
-        gradient = stencil.gradient((yield stencil.points))
+        if differences is None:
+            gradient = _first_gradient((yield u[np.newaxis]))
+        else:
+            stencil = differences.at(u, rng)
+            gradient = stencil.gradient((yield stencil.points).loss)
         if np.isfinite(gradient).all():
             return gradient
+
+
+def _first_gradient(scores: Scores) -> Floats:
+    if scores.gradient is None:
+        raise TypeError(f"a problem that has gradients must answer with them, not with {scores!r}")
+    return np.asarray(scores.gradient[0])
 
 
 def _clipped(move: Floats, longest: float) -> Floats:

@@ -105,14 +105,22 @@ class Options:
             raise InputError(f"n_directions = {n} must be at least 1; leave it out for every axis")
 
     def _refuse_unused(self) -> None:
-        given = {name for name, value in vars(self).items() if value is not None}
-        given -= {"optimizer"} if self.central else {"optimizer", "central"}
-        for name in sorted(given - OPTIMIZERS[self.optimizer].uses):
+        for name in sorted(self._given - OPTIMIZERS[self.optimizer].uses):
             users = [other for other, entry in OPTIMIZERS.items() if name in entry.uses]
             raise InputError(
                 f"{name} = {getattr(self, name)} is not used by {self.optimizer}, only by "
                 f"{', '.join(users)}; leave it out"
             )
+
+    @property
+    def _given(self) -> set[str]:
+        given = {name for name, value in vars(self).items() if value is not None}
+        return given - ({"optimizer"} if self.central else {"optimizer", "central"})
+
+    @property
+    def follows_gradients(self) -> bool:
+        """Whether the optimiser is one that follows gradients."""
+        return OPTIMIZERS[self.optimizer].uses >= _GRADIENT
 
     @property
     def figures(self) -> dict[str, float | int | bool | None]:
@@ -125,25 +133,47 @@ class Options:
         }
         return {name: filled[name] for name in sorted(OPTIMIZERS[self.optimizer].uses)}
 
-    def tuning(self, levels: Floats | None) -> Tuning:
+    def tuning(self, levels: Floats | None, *, has_gradients: bool = False) -> Tuning:
         """Return the figures of a run, defaults filled in.
 
         Parameters
         ----------
         levels : array of float, shape (d,), or None
             See `Differences`.
+        has_gradients : bool
+            Whether exact gradients are sent.
+
+        Raises
+        ------
+        InputError
+            If they are, and a figure of finite differences is given.
         """
+        if has_gradients:
+            self._refuse_differences()
         step = _or(self.difference_step, DIFFERENCE_STEP)
+        differences = Differences(step, self.n_directions, self.central, levels)
         return Tuning(
             _or(self.learning_rate, OPTIMIZERS[self.optimizer].learning_rate),
             _or(self.temperature, TEMPERATURE),
             _or(self.clip, CLIP),
-            Differences(step, self.n_directions, self.central, levels),
+            None if has_gradients else differences,
         )
+
+    def _refuse_differences(self) -> None:
+        for name in sorted(self._given & _GRADIENT):
+            raise InputError(
+                f"{name} = {getattr(self, name)} is of finite differences, which are not taken of a "
+                "problem with gradients; leave it out, or leave out the gradients"
+            )
 
 
 def mover(
-    options: Options, start: Floats, levels: Floats | None, rng: np.random.Generator
+    options: Options,
+    start: Floats,
+    levels: Floats | None,
+    rng: np.random.Generator,
+    *,
+    has_gradients: bool = False,
 ) -> Mover:
     """Return a run of an optimiser, which has not asked for anything yet.
 
@@ -156,7 +186,9 @@ def mover(
         Number of equally probable values of each parameter, 0 or infinite for a continuous one; None if
         all are.
     rng : numpy.random.Generator
-        Its own: the run is a function of it and of the losses.
+        Its own: the run is a function of it and of the scores.
+    has_gradients : bool
+        Whether exact gradients are sent, so that an optimiser that follows them asks for its place alone.
 
     Returns
     -------
@@ -166,12 +198,14 @@ def mover(
     Raises
     ------
     InputError
-        If `start` is not in the cube, `levels` is not for its d, or there are more directions than d.
+        If `start` is not in the cube, `levels` is not for its d, there are more directions than d, or a
+        figure of finite differences is given beside exact gradients.
     """
     start = np.array(start, dtype=np.float64)
     require_inside("start", start)
-    tuning = options.tuning(levels)
-    tuning.differences.require_fit(len(start))
+    tuning = options.tuning(levels, has_gradients=has_gradients)
+    if tuning.differences is not None:
+        tuning.differences.require_fit(len(start))
     return OPTIMIZERS[options.optimizer].run(start, rng, tuning)
 
 

@@ -24,10 +24,13 @@ class Trial:
         Steps that the run has made.
     points : array of float, shape (k, d)
         In the unit cube; the first is where the run is. All are to be tried at the same inputs.
+    wants_gradient : bool
+        Whether the gradients there are asked for too: only of a problem that has them.
     """
 
     step: int
     points: Floats
+    wants_gradient: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,13 @@ class Scores:
         NaN where it could not be had.
     margin : array of float, shape (k,)
         Negative where a point is seen not to work, in any unit; NaN where the loss is.
+    gradient : array of float, shape (k, d), or None
+        Of the loss per unit of quantile; not finite where it could not be had. None unless asked for.
     """
 
     loss: Floats
     margin: Floats
+    gradient: Floats | None = None
 
 
 Answer: TypeAlias = Scores | bool
@@ -77,6 +83,10 @@ class Problem(Protocol):
     def levels(self) -> Floats | None:
         """Of each parameter, how many values it has, shape (d,); 0 if continuous. None: all are."""
 
+    @property
+    def has_gradients(self) -> bool:
+        """Whether it can tell exact gradients; if not, runs take finite differences."""
+
     def ask(self, run: int, question: Question) -> None:
         """Take a question of a run, which has no other one open."""
 
@@ -86,7 +96,7 @@ class Problem(Protocol):
 
 @dataclass
 class Batched:
-    """A problem of two functions; all questions that are open go to them at once.
+    """A problem of two functions, or three; all questions that are open go to them at once.
 
     Attributes
     ----------
@@ -99,15 +109,25 @@ class Batched:
     works : callable
         Takes points (n, d); returns which of them work, shape (n,).
     levels : array of float, shape (d,), optional
-        See `Problem`.
+        See `Problem`. Only finite differences use them.
+    gradients : callable, optional
+        Takes what `losses` takes; returns the gradients (n, d) of these losses, at the same inputs, per
+        unit of quantile. Only optimisers that follow gradients have it called. A parameter with levels
+        makes the loss a staircase, and what stands for its slope is to be returned.
     """
 
     n_params: int
     losses: Callable[[Floats, Places, Places], tuple[Floats, Floats]]
     works: Callable[[Floats], NDArray[np.bool_]]
     levels: Floats | None = None
+    gradients: Callable[[Floats, Places, Places], Floats] | None = None
     _open: dict[int, Question] = field(default_factory=dict, init=False)
     _answers: deque[tuple[int, Answer]] = field(default_factory=deque, init=False)
+
+    @property
+    def has_gradients(self) -> bool:
+        """See `Problem`."""
+        return self.gradients is not None
 
     def ask(self, run: int, question: Question) -> None:
         """See `Problem.ask`."""
@@ -129,24 +149,40 @@ class Batched:
         points = np.concatenate([trial.points for trial in trials.values()])
         runs = np.repeat(np.array([*trials]), sizes)
         steps = np.repeat([trial.step for trial in trials.values()], sizes)
-        loss, margin = self.losses(points, runs, steps)
-        _require_one_each("losses", len(points), loss, margin)
-        ends = np.cumsum(sizes)[:-1]
-        for run, *each in zip(trials, np.split(loss, ends), np.split(margin, ends), strict=True):
+        wanted = any(trial.wants_gradient for trial in trials.values())
+        scores, ends = (
+            self._scores(points, runs, steps, with_gradient=wanted),
+            np.cumsum(sizes)[:-1],
+        )
+        for run, *each in zip(trials, *(np.split(of, ends) for of in scores), strict=True):
             self._answers.append((run, Scores(*each)))
+
+    def _scores(
+        self, points: Floats, runs: Places, steps: Places, *, with_gradient: bool
+    ) -> list[Floats]:
+        """Return what `Scores` are made of, each of all points."""
+        loss, margin = self.losses(points, runs, steps)
+        _require_shape("losses", (len(points),), loss, margin)
+        if self.gradients is None or not with_gradient:
+            return [loss, margin]
+        # Other libraries have arrays of their own, which would spread through a run.
+        gradient = np.asarray(self.gradients(points, runs, steps), dtype=np.float64)
+        _require_shape("gradients", points.shape, gradient)
+        return [loss, margin, gradient]
 
     def _check_all(self) -> None:
         checks = {run: asked for run, asked in self._open.items() if isinstance(asked, Check)}
         if not checks:
             return
         works = self.works(np.array([check.point for check in checks.values()]))
-        _require_one_each("works", len(checks), works)
+        _require_shape("works", (len(checks),), works)
         self._answers.extend(zip(checks, map(bool, works), strict=True))
 
 
-def _require_one_each(what: str, n: int, *answers: NDArray[np.generic]) -> None:
+def _require_shape(what: str, shape: tuple[int, ...], *answers: NDArray[np.generic]) -> None:
     for answer in answers:
-        if np.shape(answer) != (n,):
+        if np.shape(answer) != shape:
             raise InputError(
-                f"{what}: of {n} points it must return arrays of shape ({n},), not {np.shape(answer)}"
+                f"{what}: of {shape[0]} points it must return arrays of shape {shape}, not "
+                f"{np.shape(answer)}"
             )

@@ -70,7 +70,7 @@ class Path:
     n_evaluations, n_failed : int
         Losses asked for, and those of them that could not be had.
     n_held : int
-        Steps that left the run where it was because a loss could not be had.
+        Steps that left the run where it was because a loss or an exact gradient could not be had.
     """
 
     run: int
@@ -125,11 +125,13 @@ def train(
 def _run(number: int, problem: Problem, plan: Plan) -> _Run:
     # A stream that no seed alone gives: callers draw with those.
     rng = np.random.default_rng(np.random.SeedSequence(plan.seed, spawn_key=(number,)))
-    moves = mover(plan.options, rng.random(problem.n_params), problem.levels, rng)
+    start, exact = rng.random(problem.n_params), problem.has_gradients
+    moves = mover(plan.options, start, problem.levels, rng, has_gradients=exact)
     points, record = next(moves), _Record()
     first_success, works = None, False
     for step in range(plan.n_steps + 1):
-        scores = yield from _tried(step, points)
+        trial = Trial(step, points, exact and plan.options.follows_gradients)
+        scores = yield from _tried(trial)
         record.note(points, scores)
         is_last = step == plan.n_steps
         works = False
@@ -139,12 +141,12 @@ def _run(number: int, problem: Problem, plan: Plan) -> _Run:
             first_success = step if works and first_success is None else first_success
         if is_last or (works and plan.stop is Stop.FIRST):
             break
-        points = moves.send(scores.loss)
+        points = moves.send(scores)
     return record.path(number, first_success, works=works)
 
 
-def _tried(step: int, points: Floats) -> Generator[Question, Answer, Scores]:
-    answer = yield Trial(step, points)
+def _tried(trial: Trial) -> Generator[Question, Answer, Scores]:
+    answer = yield trial
     if not isinstance(answer, Scores):
         raise TypeError(f"a trial was answered by {answer!r}; a problem must answer it with Scores")
     return answer
@@ -163,7 +165,7 @@ class _Record:
 
     def path(self, run: int, first_success: int | None, *, works: bool) -> Path:
         points = np.array(self._places)
-        failed = np.array([np.isnan(each.loss).any() for each in self._scores])
+        failed = np.array([_is_short(each) for each in self._scores])
         stayed = (points[1:] == points[:-1]).all(axis=1)
         return Path(
             run=run,
@@ -176,3 +178,9 @@ class _Record:
             n_failed=sum(int(np.isnan(each.loss).sum()) for each in self._scores),
             n_held=int((failed[:-1] & stayed).sum()),
         )
+
+
+def _is_short(scores: Scores) -> bool:
+    """Tell whether something could not be had."""
+    is_known = scores.gradient is None or np.isfinite(scores.gradient).all()
+    return bool(np.isnan(scores.loss).any() or not is_known)

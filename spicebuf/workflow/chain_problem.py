@@ -62,6 +62,11 @@ class ChainProblem:
         priors = self.event.component.priors.values()
         return np.array([len(prior.values or ()) for prior in priors], dtype=np.float64)
 
+    @property
+    def has_gradients(self) -> bool:
+        """See `Problem`."""
+        return False
+
     def ask(self, run: int, question: Question) -> None:
         """See `Problem.ask`."""
         if isinstance(question, Check):
