@@ -200,6 +200,13 @@ def test_to_the_end_of_the_budget(
     np.testing.assert_array_equal(points or np.empty((0, D)), path.points[checked])
 
 
+def test_without_margins_places_are_checked_until_one_works() -> None:
+    problem, points = scripted([0.0] * 5, [False, False, True])
+    path = only_run(problem, Stop.FIRST, 4)
+    assert (path.first_success, len(path.points)) == (2, 3)
+    np.testing.assert_array_equal(points, path.points)
+
+
 @pytest.mark.parametrize("n_steps", [0, 1, 7])
 def test_a_budget_of_steps_is_one_more_place(n_steps: int) -> None:
     problem, _ = scripted([-1.0] * 8, [])

@@ -104,8 +104,9 @@ class Batched:
         Number of parameters d, ≥ 1.
     losses : callable
         Takes points (n, d) in the unit cube, their runs (n,) and how many steps those have made (n,);
-        returns losses (n,) and margins (n,), see `Scores`. Who draws inputs should draw them by run and
-        step, so that all points of a trial are compared at the same ones: see `draw_uniform`.
+        returns losses (n,) and margins (n,), see `Scores`. If there are no margins, return zeros: places
+        are then checked until one works. Who draws inputs should draw them by run and step, so that all
+        points of a trial are compared at the same ones: see `draw_uniform`.
     works : callable
         Takes points (n, d); returns which of them work, shape (n,).
     levels : array of float, shape (d,), optional
