@@ -40,7 +40,16 @@ from spicebuf.prediction import (
     summarise,
     working_pairs,
 )
-from spicebuf.search import Candidate, Images, Preimages, Sets, name_of, search, simplified
+from spicebuf.search import (
+    Candidate,
+    Images,
+    Preimages,
+    Sets,
+    name_of,
+    search,
+    simplified,
+    work_together,
+)
 from spicebuf.training import Batched, Options, Path, Plan, Stop, draw_uniform, train
 
 Floats = NDArray[np.float64]
@@ -86,9 +95,7 @@ def inside(u: Floats) -> tuple[Images, Preimages]:
 
 def works(u: Floats) -> NDArray[np.bool_]:
     """Tell which chains work: whose images each lie in one component of the preimage."""
-    images, preimages = inside(u)
-    held = (preimages.low <= images.low) & (images.high <= preimages.high)
-    return np.asarray(held.any(axis=1).all(axis=0))
+    return work_together(*inside(u))
 
 
 def losses(u: Floats, runs: Places, steps: Places, seed: int) -> tuple[Floats, Floats]:

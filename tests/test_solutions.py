@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from spicebuf.search import count_solutions, search, solutions
+from spicebuf.errors import InputError
+from spicebuf.search import count_solutions, search, solutions, work_together
 from tests.search_cases import Case, Stretches, banks, calm, cases
 
 
@@ -47,6 +48,41 @@ def test_pairs_and_their_limit(kind: str, data: st.DataObject) -> None:
     assert square * (1.0 - 1e-9) - 1e-12 <= found.spectral_limit <= square * 1.002 + 1e-12
     for candidate in search(case.images, case.preimages, 1).best:
         assert candidate.product <= found.spectral_limit * (1.0 + 1e-9)
+
+
+@calm(60)
+@given(st.sampled_from(["either way", "folded", "unions", "three values"]), st.data())
+def test_pairs_that_work_one_by_one(kind: str, data: st.DataObject) -> None:
+    case = data.draw(cases(kind, most=6))
+    matrix = works(case)
+    senders, takers = np.indices(matrix.shape).reshape(2, -1)
+    found = work_together(case.images[senders], case.preimages[takers])
+    np.testing.assert_array_equal(found, matrix.ravel())
+
+
+def test_pieces_on_the_edge_and_pieces_in_two_components() -> None:
+    one: Stretches = [[(1.0, 2.0)], [(4.0, 5.0)]]
+    takers: list[Stretches] = [
+        [[(1.0, 2.0)], [(3.0, 5.0)]],
+        [[(0.0, 1.5), (1.5, 3.0)], [(3.0, 5.0)]],
+        [[(1.0, 1.9)], [(3.0, 5.0)]],
+        [[(0.0, 3.0)], [(4.1, 5.0)]],
+        [[(0.0, 3.0)], []],
+    ]
+    two: Stretches = [[(1.0, 1.2), (1.8, 2.0)], [(4.0, 5.0)]]
+    for image, expected in ((one, [1, 0, 0, 0, 0]), (two, [1, 1, 0, 0, 0])):
+        # The last image has the other ones padded.
+        case = banks([image] * 5 + [two], [*takers, takers[2]])
+        assert work_together(case.images, case.preimages).tolist() == [*expected, 0]
+
+
+def test_images_and_preimages_that_are_no_pairs() -> None:
+    case = banks([[[(1.0, 1.0)], [(2.0, 2.0)]]] * 2, [[[(1.0, 1.0)], [(2.0, 2.0)]]])
+    with pytest.raises(InputError, match="2 images and 1 preimages are not pairs"):
+        work_together(case.images, case.preimages)
+    three = banks([[[]]], [[[(1.0, 1.0)], [(2.0, 2.0)], [(3.0, 3.0)]]]).preimages
+    with pytest.raises(InputError, match="images are of 2 logical values, preimages of 3"):
+        work_together(case.images[np.array([0])], three)
 
 
 def test_solutions_of_two_separate_groups() -> None:

@@ -11,7 +11,7 @@ from spicebuf.prediction.behaviour import behaviour_of, class_step
 from spicebuf.prediction.measure import Distance, Measure, first_greatest
 from spicebuf.prediction.sets import merged, sets_of, wide_of
 from spicebuf.prediction.table import room_of
-from spicebuf.search import Bools, Images, Preimages, Sets
+from spicebuf.search import Bools, Images, Preimages, Sets, work_together
 from spicebuf.search.relation import Floats, Places
 
 
@@ -135,7 +135,7 @@ def place(
     n = len(images.weight)
     weight = np.ones(n) if weight is None else weight
     _require_alike(n, preimages, weight, groups)
-    places = np.flatnonzero(_works(images, preimages))
+    places = np.flatnonzero(work_together(images, preimages))
     images, preimages = images[places], preimages[places]
     in_best = images.held_by(measure.best) & preimages.hold(measure.best)
     distances = _distances(measure, images, preimages, in_best)
@@ -160,13 +160,6 @@ def _require_alike(n: int, preimages: Preimages, weight: Floats, groups: Places 
         )
     if not ((weight >= 0.0) & np.isfinite(weight)).all():
         raise InputError("place: every weight must be finite and ≥ 0")
-
-
-def _works(images: Images, preimages: Preimages) -> Bools:
-    """Return which solutions have each piece of their image in one component of their preimage."""
-    low, high = images.low[:, :, np.newaxis], images.high[:, :, np.newaxis]
-    inside = (preimages.low[:, np.newaxis] <= low) & (high <= preimages.high[:, np.newaxis])
-    return np.asarray((inside.any(axis=2) | (images.low > images.high)).all(axis=(0, 1)))
 
 
 def _distances(

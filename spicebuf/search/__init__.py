@@ -13,7 +13,7 @@ from spicebuf.search.optimum import MAX_CELLS, Candidate, Optimum, search, widen
 from spicebuf.search.partners import narrowest, overhang, widest
 from spicebuf.search.relation import Bools, Images, Preimages, Sets, joined
 from spicebuf.search.shapes import Shape, name_of, pattern_of, shape_of, shapes_of
-from spicebuf.search.solutions import Solutions, count_solutions
+from spicebuf.search.solutions import Solutions, count_solutions, work_together
 
 __all__ = [
     "GRID_STEP",
@@ -52,4 +52,5 @@ __all__ = [
     "weigh",
     "widened",
     "widest",
+    "work_together",
 ]

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spicebuf.errors import InputError
 from spicebuf.search.cores import Compatibility, compatibility
-from spicebuf.search.relation import Images, Preimages, relate
+from spicebuf.search.relation import Bools, Images, Preimages, relate, require_same_values
 
 MAX_PAIRS = 400_000_000
 """Pairs of θ up to which every one is compared."""
@@ -70,6 +71,34 @@ def count_solutions(images: Images, preimages: Preimages) -> Solutions:
         n_useful_takers=int(np.count_nonzero(of_takers)),
         spectral_limit=_spectral_limit(matrix) if all_of_them else None,
     )
+
+
+def work_together(images: Images, preimages: Preimages) -> Bools:
+    """Tell which pairs of θ work end to end, the k-th of the first component with the k-th of the second.
+
+    They do if each piece of the image lies in one component of the preimage.
+
+    Parameters
+    ----------
+    images, preimages : Images, Preimages
+        Of n θ each; weights are not used.
+
+    Returns
+    -------
+    array of bool, shape (n,)
+
+    Raises
+    ------
+    InputError
+        If they are not of the same number of θ, or of logical values.
+    """
+    require_same_values(images, preimages)
+    n1, n2 = len(images.weight), len(preimages.weight)
+    if n1 != n2:
+        raise InputError(f"{n1} images and {n2} preimages are not pairs; give as many of each")
+    low, high = images.low[:, :, np.newaxis], images.high[:, :, np.newaxis]
+    inside = (preimages.low[:, np.newaxis] <= low) & (high <= preimages.high[:, np.newaxis])
+    return np.asarray(np.all(inside.any(axis=2), axis=(0, 1)) & preimages.somewhere)
 
 
 def _spectral_limit(matrix: Compatibility) -> float:
