@@ -57,7 +57,8 @@ class Measure:
     choose, measure : Banks
         The same object where the banks enumerate finite priors.
     best : Sets
-        The API of greatest log volume that a search on `choose` found.
+        The API of greatest log volume that a search on `choose` found: of its `Candidate`,
+        `simplified(tight, wide)`.
     vdd : float
         Supply [V].
     n_edges : int
