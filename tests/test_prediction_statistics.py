@@ -20,12 +20,14 @@ from spicebuf.prediction import (
     class_step,
     draw_pairs,
     log_ratio,
+    place,
     place_bayes,
     place_classes,
     place_shuffled,
     share_in_best,
     spread_over,
     stratified_pairs,
+    summarise,
     summarise_apis,
     working_pairs,
 )
@@ -444,6 +446,23 @@ def test_nulls_by_enumeration() -> None:
     assert alike.n == 3 * len(classes.probability)
     assert alike.groups is not None
     assert np.median(alike.delta) > np.median(bayes.delta)
+
+
+def test_of_no_solutions_a_placement_is_empty_and_nothing_can_be_shuffled() -> None:
+    """As where no run succeeded: the shares and medians of none are not known."""
+    rng = np.random.default_rng(3)
+    measure, solutions, nobody = draw_measure(250, 21, rng), population(3, 5), np.empty(0, np.int64)
+    images, preimages = solutions.images[nobody], solutions.preimages[nobody]
+    found = summarise(place(measure, images, preimages), Claim(0.5, 0.5))
+    assert (found.n, found.n_unplaced, found.n_open) == (0, 0, 0)
+    for share in (found.share_near, found.share_in_best):
+        assert str(share) == "nan [0, 1]"
+    for median in (found.delta_median, found.tight_median, found.wide_median):
+        assert str(median) == "nan [-inf, inf]"
+    with pytest.raises(InputError, match="images: there are none; give those of one θ at least"):
+        place_shuffled(measure, images, preimages, 10, rng)
+    with pytest.raises(InputError, match="preimages: there are none"):
+        place_shuffled(measure, solutions.images, preimages, 10, rng)
 
 
 def test_a_random_api_by_the_lattice() -> None:

@@ -21,8 +21,8 @@ class Banks:
     Raises
     ------
     InputError
-        If there are not two logical values, an image has no piece of one of them, or nothing weighs
-        anything.
+        If there are not two logical values, an image has no piece of one of them, there are no θ, or
+        nothing weighs anything.
     """
 
     images: Images
@@ -31,6 +31,8 @@ class Banks:
     def __post_init__(self) -> None:
         require_two_values(self.images, self.preimages)
         for name, weight in (("images", self.images.weight), ("preimages", self.preimages.weight)):
+            if not weight.size:
+                raise InputError(f"{name}: there are none; give those of one θ at least")
             if not weight.any():
                 raise InputError(f"{name}: some weight must be above 0, and all are 0")
 

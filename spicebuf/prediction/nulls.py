@@ -64,7 +64,7 @@ def place_shuffled(
     Raises
     ------
     InputError
-        If none works.
+        If there are no solutions, or none of the pairs works.
     """
     alone = Banks(
         Images(images.low, images.high, np.ones(len(images.weight))),
