@@ -18,6 +18,7 @@ from spicebuf.prediction import (
     bayes_classes,
     behaviour_of,
     class_step,
+    distances_of_apis,
     draw_pairs,
     log_ratio,
     place,
@@ -467,7 +468,7 @@ def test_of_no_solutions_a_placement_is_empty_and_nothing_can_be_shuffled() -> N
 
 def test_a_random_api_by_the_lattice() -> None:
     measure = draw_measure(250, 21, np.random.default_rng(3))
-    found = summarise_apis(measure, Claim(0.7, 0.5))
+    found = summarise_apis(distances_of_apis(measure), Claim(0.7, 0.5))
     closed = lattice(measure.choose.images, measure.choose.preimages, measure.table.axis)
     assert found.n == closed.n_closed
     assert found.share_near.value == pytest.approx(closed.n_within(0.7) / closed.n_closed)

@@ -9,6 +9,7 @@ from spicebuf.prediction.estimates import Estimate, log_ratio
 from spicebuf.prediction.measure import N_EDGES, Distance, Measure
 from spicebuf.prediction.nulls import (
     Shuffled,
+    distances_of_apis,
     place_bayes,
     place_classes,
     place_shuffled,
@@ -38,6 +39,7 @@ __all__ = [
     "bayes_classes",
     "behaviour_of",
     "class_step",
+    "distances_of_apis",
     "draw_pairs",
     "judge",
     "log_ratio",

@@ -14,7 +14,7 @@ from spicebuf.prediction.measure import Measure
 from spicebuf.prediction.placement import Placement, place
 from spicebuf.prediction.summary import Summary
 from spicebuf.search import Images, Preimages, lattice
-from spicebuf.search.relation import Places
+from spicebuf.search.relation import Floats, Places
 
 _HALF = 0.5
 
@@ -75,11 +75,10 @@ def place_shuffled(
     return Shuffled(pairs.weight / n_pairs, place_bayes(measure, pairs, n, rng))
 
 
-def summarise_apis(measure: Measure, claim: Claim) -> Summary:
-    """Say what a claim asks of the closed APIs on the grid of `measure`, each counting alike.
+def distances_of_apis(measure: Measure) -> Floats:
+    """Return how far each closed API on the grid of `measure` is from the best one there [nat].
 
-    All of them are counted on the choosing banks, by their distance from the best on the grid: there is
-    no sampling error, and no other API between that could be meant.
+    All of them are counted on the choosing banks.
 
     Raises
     ------
@@ -89,7 +88,14 @@ def summarise_apis(measure: Measure, claim: Claim) -> Summary:
     found = lattice(measure.choose.images, measure.choose.preimages, measure.table.axis)
     if not found.n_closed:
         raise InputError("no API on the grid admits anything; raise n_edges, or take larger banks")
-    delta = found.log_volume[0] - found.log_volume
+    return np.asarray(found.log_volume[0] - found.log_volume)
+
+
+def summarise_apis(delta: Floats, claim: Claim) -> Summary:
+    """Say what a claim asks of all closed APIs, each counting alike, by their distances.
+
+    There is no sampling error, and no other API between that could be meant.
+    """
     median = _exactly(float(np.quantile(delta, _HALF, method="inverted_cdf")))
     return Summary(
         n=len(delta),

@@ -22,6 +22,7 @@ from spicebuf.prediction import (
     WorkingPairs,
     bayes_classes,
     class_step,
+    distances_of_apis,
     judge,
     log_ratio,
     place,
@@ -245,12 +246,13 @@ class _Test:
         """Return the nulls, and the share of shuffled pairs that work."""
         per_class = max(1, N_DRAWN // len(classes.probability))
         even = place_classes(measure, pairs, classes, per_class, self._rng(1))
-        apis = summarise_apis(measure, self.plan.claim)
+        of_apis = distances_of_apis(measure)
+        apis = summarise_apis(of_apis, self.plan.claim)
         other = working_pairs(self._banks(self.found.second, self._tilted()))
         tilted = place_bayes(measure, other, N_DRAWN, self._rng(2))
         nulls = [
             self._population("classes", even, classes),
-            Population("apis", apis, None, apis.share_in_best, np.empty(0)),
+            Population("apis", apis, None, apis.share_in_best, of_apis),
             self._population("prior", tilted, classes),
         ]
         share = None
