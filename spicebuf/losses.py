@@ -1,7 +1,7 @@
 """Inputs drawn from an API, and how far the outputs there are from what is wanted: what training sees.
 
 Inputs are drawn by systematic sampling with a random start (Cochran, Sampling Techniques, 1977, ch. 8):
-equal steps across an interval from a random offset. Each is uniform over the interval, together they
+equal steps across an interval from a random offset. All together they are uniform over the interval and
 leave no large gap, and ngspice sweeps them in one go.
 """
 

@@ -91,8 +91,21 @@ confidence_option = click.option(
 )
 
 
-# Settings that have their own names as options, of the commands that count.
-_SOME_HAVE = ("confidence", "precision", "max_simulations", "max_gain")
+# Settings by the names of their options; a command has those that it uses.
+_SETTINGS = {
+    "samples": "n_samples",
+    "points": "n_points",
+    "seed": "seed",
+    "workers": "n_workers",
+    "method": "method",
+    "banks": "banks",
+    "batch": "batch",
+    "scheduler": "scheduler",
+    "confidence": "confidence",
+    "precision": "precision",
+    "max_simulations": "max_simulations",
+    "max_gain": "max_gain",
+}
 
 
 def points_option(default: int) -> Callable[[_Command], _Command]:
@@ -139,42 +152,18 @@ def estimate_options(command: _Command) -> _Command:
 
 def settings_options(command: _Command) -> Callable[..., Any]:
     """Add all that chooses how many θ are simulated, and how; pass them on as ``settings``."""
+    return samples_option(method_option(simulation_options(command)))
+
+
+def simulation_options(command: _Command) -> Callable[..., Any]:
+    """Add all that chooses how θ are simulated; pass it and other settings on as ``settings``."""
 
     @wraps(command)
-    def with_settings(
-        *,
-        samples: int,
-        points: int,
-        seed: int,
-        workers: int,
-        method: str,
-        banks: Path,
-        batch: int | None,
-        scheduler: str | None,
-        **others: Any,  # noqa: ANN401 (the command's own options)
-    ) -> Any:  # noqa: ANN401
+    def with_settings(**given: Any) -> Any:  # noqa: ANN401 (the command's own options too)
         from spicebuf.workflow import Settings  # noqa: PLC0415 (start-up time)
 
-        settings = Settings(
-            n_samples=samples,
-            n_points=points,
-            seed=seed,
-            n_workers=workers,
-            method=method,
-            banks=banks,
-            batch=batch,
-            scheduler=scheduler,
-            **{name: others.pop(name) for name in _SOME_HAVE if name in others},
-        )
-        return command(settings=settings, **others)
+        chosen = {name: given.pop(option) for option, name in _SETTINGS.items() if option in given}
+        return command(settings=Settings(**chosen), **given)
 
-    options = (
-        seed_option,
-        batch_option,
-        scheduler_option,
-        workers_option,
-        points_option(101),
-        method_option,
-        samples_option,
-    )
+    options = (seed_option, batch_option, scheduler_option, workers_option, points_option(101))
     return reduce(lambda wrapped, option: option(wrapped), options, with_settings)

@@ -23,18 +23,25 @@ _OPTIMIZERS = ("adam", "sgd", "sgld", "cma-es", "one-plus-one", "rejection")
 
 @click.command(short_help="End-to-end training runs.")
 @options.system_argument
-@options.settings_options
-@options.estimate_options
+@options.simulation_options
+@options.json_option
+@options.confidence_option
+@options.max_gain_option
+@options.banks_option()
 @click.option("--runs", type=int, default=100, show_default=True, help="Training runs.")
 @click.option(
-    "--optimizer", type=click.Choice(_OPTIMIZERS), default="adam", show_default=True, help="How."
+    "--optimizer",
+    type=click.Choice(_OPTIMIZERS),
+    default="adam",
+    show_default=True,
+    help="How runs are trained.",
 )
 @click.option(
     "--loss",
     type=click.Choice(["hinge", "squared"]),
     default="hinge",
     show_default=True,
-    help="How far outputs lie outside of the last API, or the square of that from the rails.",
+    help="How far outputs lie outside of the last API, or their squared distance from the rails.",
 )
 @click.option(
     "--stop",
@@ -112,6 +119,13 @@ def print_training(answer: dict[str, Any]) -> None:
         ["median loss, last", _loss(loss["last"], unit)],
         ["simulated now", str(answer["n_simulated"])],
     ]
+    if answer["stop"] == "first" and answer["n_stopped_by_points"]:
+        rows.append(
+            [
+                "stopped where their points work, and all voltages do not",
+                str(answer["n_stopped_by_points"]),
+            ]
+        )
     rows += [
         [f"ended {word}", str(n)]
         for word, n in answer["n_by_verdict"].items()

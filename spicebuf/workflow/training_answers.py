@@ -38,6 +38,7 @@ def train_answer(
         "n_lucky": int(lucky.sum()),
         "n_succeeded_without_lucky": int((result.succeeded & ~lucky).sum()),
         "n_ever_succeeded": len(steps),
+        "n_stopped_by_points": sum(run.works for run in runs) - int(result.succeeded.sum()),
         "n_by_verdict": {each.word: int(n_by_verdict[each]) for each in Verdict},
         "n_steps": training.n_steps,
         "n_inputs": training.n_inputs,

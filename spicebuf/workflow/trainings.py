@@ -166,10 +166,10 @@ def require_trainable(system: System, training: Training) -> None:
     """Raise InputError if a system cannot be trained so, before anything is simulated."""
     first, last = system.apis[0], system.apis[-1]
     for api in (first, last):
-        if not api.sets:
+        if api.free:
             raise InputError(
-                f"{system.path.name}: API {api.name!r} is free and has no sets, but the first and the "
-                "last API say what the chain is trained for; give it one set per logical value"
+                f"{system.path.name}: API {api.name!r} is free, but the first and the last API say what "
+                "the chain is trained for; give its sets without free = true"
             )
     if training.loss is Loss.SQUARED:
         require_ideal(last)
