@@ -21,6 +21,7 @@ from spicebuf.search import Edge, Landscape, Sets
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _VIOLATING = "#b0b0b0"
 
+_BROKEN = (0, (8, 2))
 _DASHES = ("--", ":", "-.", (0, (1, 3)), (0, (5, 1, 1, 1, 1, 1)))
 
 # Distances of the contours from the maximum of a landscape [nat].
@@ -92,9 +93,10 @@ def draw_distances(
     )
     most = max(2.0 * near, float(finite.max(initial=0.0)))
     colors = dict(zip(arms, _COLORS * len(arms), strict=False))
-    for name, delta in arms.items():
-        width = 2.5 if name == headline else 1.0
-        _draw_shares(axes, delta, most, name, color=colors[name], linewidth=width)
+    for k, (name, delta) in enumerate(arms.items()):
+        # Where colours come again, lines are broken.
+        look = {"color": colors[name], "linestyle": "-" if k < len(_COLORS) else _BROKEN}
+        _draw_shares(axes, delta, most, name, linewidth=2.5 if name == headline else 1.0, **look)
     for (name, delta), style in zip(others.items(), _DASHES, strict=False):
         _draw_shares(axes, delta, most, name, color="black", linewidth=1.5, linestyle=style)
     axes.axvline(near, color=_VIOLATING, linewidth=0.8, zorder=0)
