@@ -36,7 +36,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_row(*(Text(cell) for cell in row))
     console = Console()
     # A pipe has no width: leave lines whole there.
-    Console(width=None if console.is_terminal else 160, highlight=False).print(table)
+    Console(width=None if console.is_terminal else 200, highlight=False).print(table)
 
 
 def note(message: str) -> None:

@@ -98,7 +98,7 @@ def print_prediction(answer: dict[str, Any]) -> None:
         click.echo(f"greatest log volume {number(answer['log_volume_max'])} nat, {name}: {text}")
     near = answer["claim"]["near"]
     headings = ["", "runs", "succeeded", f"Δ ≤ {near:g} nat", "in the best API", "median Δ"]
-    headings += ["tight", "wide", "slope", "total variation"]
+    headings += ["tight, wide", "over Bayes [nat]", "slope", "total variation"]
     rows = [_row(each) for each in (*answer["arms"], answer["bayes"], *answer["nulls"])]
     print_table(headings, rows)
     unplaced = sum(arm["n_unplaced"] for arm in answer["arms"])
@@ -108,10 +108,11 @@ def print_prediction(answer: dict[str, Any]) -> None:
             "curves: they count both ways in the limits"
         )
     headline = answer["arms"][0]
+    others = headline["without_lucky_starts"]
     click.echo(
-        f"{headline['name']}: log of its share in the best API over that of Bayes "
-        f"{_estimate(headline['log_share_over_bayes'])} nat; without lucky starts "
-        f"{_estimate(headline['without_lucky_starts']['share_near'])} end within {near:g} nat"
+        f"{headline['name']} without the {headline['n_lucky']} runs whose start worked already: "
+        f"{_estimate(others['share_near'])} end within {near:g} nat, "
+        f"{_estimate(others['share_in_best_api'])} in the best API"
     )
     click.echo(f"{answer['verdict']}: {answer['reason']}")
 
@@ -126,8 +127,8 @@ def _row(part: dict[str, Any]) -> list[str]:
         _estimate(part["share_near"]),
         _estimate(part["share_in_best_api"]),
         _estimate(part["delta_median"]),
-        _value(part["delta_median_tight"][0]),
-        _value(part["delta_median_wide"][0]),
+        f"{_value(part['delta_median_tight'][0])}, {_value(part['delta_median_wide'][0])}",
+        _estimate(part["log_share_over_bayes"]) if has_runs else "",
         _value(part["slope"]),
         total,
     ]
