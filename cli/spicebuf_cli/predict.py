@@ -140,4 +140,5 @@ def _estimate(limits: list[float | None]) -> str:
 
 
 def _value(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}".removesuffix("000").removesuffix(".")
+    # Adding 0 takes the sign off a zero.
+    return "-" if value is None else f"{round(value, 3) + 0.0:.3f}".removesuffix(".000")
