@@ -51,6 +51,7 @@ def _arm(system: System, arm: Arm, seed: int, confidence: float) -> dict[str, An
         "n_succeeded",
         "success_rate",
         "n_lucky",
+        "n_stopped_by_points",
         "n_by_verdict",
         "n_steps",
         "steps_to_success",
