@@ -182,10 +182,10 @@ def report(outcome: Outcome) -> str:
     lines += [
         f"\n{prior:.1%} of the prior works. Of {len(runs)} runs, {n_lucky} start where it does;",
         f"of the others, {n_ended} end where it does.\n",
-        f"{'ended':15}{'n':>5}  {'median Δ [nat]':24}{f'Δ ≤ {CLAIM.near:g} nat':24}in the best API",
+        f"{'ended':15}{'n':>5}  {'median Δ [nat]':28}{f'Δ ≤ {CLAIM.near:g} nat':28}in the best API",
     ]
     for name, told in outcome.populations.items():
-        shown = f"{told.delta_median!s:24}{told.share_near!s:24}{told.share_in_best}"
+        shown = f"{told.delta_median!s:28}{told.share_near!s:28}{told.share_in_best}"
         lines.append(f"{name:15}{told.n:5}  {shown}")
     ratio = log_ratio(outcome.populations["trained"].share_in_best, outcome.bayes_in_best)
     lines += [

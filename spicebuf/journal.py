@@ -8,7 +8,7 @@ import logging
 import sqlite3
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
@@ -109,7 +109,7 @@ def open_journal(path: Path) -> Journal:
         table = _connect(path)
     except (OSError, sqlite3.OperationalError) as error:
         _LOG.warning("%s: cannot be written (%s); %s", path, error, _FORGETS)
-        table = _connect(Path(":memory:"))
+        table = _in_memory(path)
     except sqlite3.DatabaseError as error:
         raise _complaint(path, error) from error
     return Journal(path, table)
@@ -121,10 +121,25 @@ def _connect(path: Path) -> sqlite3.Connection:
         table.execute(
             "create table if not exists answers (question blob primary key, answer blob) without rowid"
         )
+        # A table that is there already is only found not to be writable by writing.
+        table.execute("begin immediate")
+        table.execute("insert or replace into answers values (x'', x'')")
+        table.execute("rollback")
     except sqlite3.DatabaseError:
         table.close()
         raise
     return table
+
+
+def _in_memory(path: Path) -> sqlite3.Connection:
+    """Return a table in memory, with the answers that a journal holds which can be read alone."""
+    table = sqlite3.connect(":memory:", isolation_level=None)
+    if path.exists():
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)) as kept:
+            kept.backup(table)
+        return table
+    table.close()
+    return _connect(Path(":memory:"))
 
 
 def _complaint(path: Path, error: sqlite3.DatabaseError) -> BankError:

@@ -55,11 +55,17 @@ class Inputs:
 
 
 def require_ideal(api: Api) -> None:
-    """Raise InputError if an API has other logical values than the squared loss knows."""
+    """Raise InputError if an API is not one that the squared loss leads to: all of 0 below all of 1."""
     if set(api.sets) != set(IDEAL):
         raise InputError(
             f"loss = 'squared' is the distance from 0 V for logical 0 and from the supply for 1; "
             f"{api.name!r} has {', '.join(api.sets)}; take loss = 'hinge'"
+        )
+    zero, one = (api.sets[logic].intervals for logic in IDEAL)
+    if zero[-1][1] >= one[0][0]:
+        raise InputError(
+            f"loss = 'squared' is the distance from 0 V for logical 0 and from the supply for 1, but "
+            f"{api.name!r} does not have all of 0 below 1; take loss = 'hinge'"
         )
 
 

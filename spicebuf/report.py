@@ -99,7 +99,7 @@ def draw_distances(
         _draw_shares(axes, delta, most, name, linewidth=2.5 if name == headline else 1.0, **look)
     for (name, delta), style in zip(others.items(), _DASHES, strict=False):
         _draw_shares(axes, delta, most, name, color="black", linewidth=1.5, linestyle=style)
-    axes.axvline(near, color=_VIOLATING, linewidth=0.8, zorder=0)
+    axes.axvline(near, color=_VIOLATING, linewidth=0.8, zorder=0, label=f"near: {near:g} nat")
     axes.set(
         xlabel="distance from the greatest log volume [nat]",
         ylabel="share of solutions within it",

@@ -2,6 +2,7 @@
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,6 +72,31 @@ def test_where_nobody_can_write_answers_last_as_long_as_the_process(
         journal.keep(b"question", ANSWER)
         assert journal.recall(b"question") is not None
     assert "/proc/nowhere/a.journal: cannot be written" in caplog.text
+
+
+def test_a_journal_that_cannot_be_written_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As on a file system that is read-only: SQLite finds that out by writing."""
+    path = tmp_path / "a.journal"
+    with open_journal(path) as journal:
+        journal.keep(b"old", ANSWER)
+    connect = sqlite3.connect
+
+    def reading(where: object, **others: Any) -> sqlite3.Connection:  # noqa: ANN401
+        if where != path:
+            return connect(where, **others)
+        return connect(f"{path.as_uri()}?mode=ro", uri=True, **others)
+
+    monkeypatch.setattr(sqlite3, "connect", reading)
+    with open_journal(path) as journal:
+        assert journal.recall(b"old") is not None
+        journal.keep(b"new", ANSWER)
+        assert journal.recall(b"new") is not None
+    assert "cannot be written" in caplog.text
+    monkeypatch.undo()
+    with open_journal(path) as journal:
+        assert journal.recall(b"new") is None
 
 
 def test_a_question_is_answered_once(tmp_path: Path) -> None:

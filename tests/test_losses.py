@@ -359,3 +359,11 @@ def test_the_squared_loss_knows_logical_0_and_1() -> None:
 
 def test_units() -> None:
     assert [loss.unit for loss in (Loss.HINGE, Loss.SQUARED)] == ["V", "V²"]
+
+
+def test_the_squared_loss_wants_0_below_1() -> None:
+    """Else it would pull outputs out of their own API."""
+    for zero, one in (("[4.5, 5]", "[0, 0.5]"), ("[0, 1] | [4, 5]", "[2, 3]")):
+        api = Api("B", {"0": VoltageSet.parse(zero), "1": VoltageSet.parse(one)})
+        with pytest.raises(InputError, match="does not have all of 0 below 1"):
+            require_ideal(api)

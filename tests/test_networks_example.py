@@ -161,13 +161,10 @@ def test_what_leads_nowhere_is_refused(
     assert "networks.py: error: " in capsys.readouterr().err
 
 
-def test_the_guide_quotes_the_example_as_it_is() -> None:
-    guide, code = (
-        (ROOT / "docs" / "guide.md").read_text(),
-        (ROOT / "examples" / "networks.py").read_text(),
-    )
+def test_the_code_in_the_guide_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    guide = (ROOT / "docs" / "guide.md").read_text()
     section = guide.split("## Another system in place of circuits\n")[1].split("\n## ")[0]
-    quoted = [each[4:] for each in section.split("\n") if each.startswith("    ")]
-    assert "\n".join(quoted[:7]) in code
-    assert "\n".join(quoted[7:]) in code
-    assert 7 < len(quoted) <= 15
+    code = "\n".join(each[4:] for each in section.split("\n") if each.startswith("    "))
+    exec(code, {})  # noqa: S102 (our own page)
+    n_working, *_ = capsys.readouterr().out.split()
+    assert int(n_working) >= 45

@@ -21,6 +21,7 @@ from spicebuf.workflow import (
 )
 from spicebuf.workflow.other_prior import tilted_weights
 from spicebuf_cli.main import main
+from spicebuf_cli.predict import print_prediction
 from tests.conftest import EXAMPLES
 
 Write = Callable[[str, str], Path]
@@ -165,16 +166,24 @@ def test_another_prior_leans_in_turn(tmp_path: Path, write: Write) -> None:
     assert weight == pytest.approx(np.outer(0.5 + u, 1.5 - u))
 
 
-def test_no_success_is_undecided(tmp_path: Path, write: Write) -> None:
+@pytest.mark.parametrize("null", ["classes", "shuffled"])
+def test_no_success_is_undecided(
+    tmp_path: Path, write: Write, capsys: pytest.CaptureFixture[str], null: str
+) -> None:
     """One step of one input can hardly lead anywhere; no figure is made up."""
     text = PLAN.replace("steps = 60", "steps = 0").replace("runs = 20", "runs = 1")
+    text = text.replace('["classes"]', f'["{null}"]')
     system = load_system(write("s.toml", dividers(2, "[2.8, 4]")))
     found = predict_system(system, settings(tmp_path), load_plan(write("plan.toml", text)))
     answer = predict_answer(system, found, 0)
     assert answer["arms"][0]["n_succeeded"] == 0
     assert answer["verdict"] == "undecided"
     assert answer["arms"][0]["delta_median"][0] is None
-    assert "shuffled" not in [null["name"] for null in answer["nulls"]]
+    assert answer["nulls"][-1]["name"] == "shuffled"
+    assert answer["nulls"][-1]["n"] == 0
+    assert answer["shuffled_pairs_that_work"] is None
+    print_prediction(answer)
+    assert "undecided: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -184,6 +193,17 @@ def test_no_success_is_undecided(tmp_path: Path, write: Write) -> None:
         ("near = 0.5", 'near = "x"', "near = 'x' must be a number"),
         ("share = 0.5", "share = 1.5", "share = 1.5 must lie between 0 and 1"),
         ("confidence = 0.95", "confidence = 2", "confidence = 2"),
+        ("near = 0.5", f"near = 1{'0' * 400}", "near is too large a number"),
+        ('["classes"]', '["apis", "apis"]', "'apis' is there twice"),
+        ("runs = 20", "runs = 20\nn_directions = 2.0", "n_directions = 2.0 must be a whole number"),
+        ("runs = 20", 'runs = 20\ncentral = "no"', "central = 'no' must be true or false"),
+        ('optimizer = "adam"\n', "", "optimizer = None must be text"),
+        ('"adam"', '["adam"]', "optimizer = ['adam'] must be text"),
+        (
+            '"rejection"\nloss = "hinge"\nstop = "first"',
+            '"rejection"\nloss = "hinge"\nstop = "budget"',
+            "would end at any draw",
+        ),
         ('["classes"]', '["luck"]', "'luck' is unknown; there are classes, apis"),
         ("steps = 60", "steps = -1", "steps = -1"),
         ("steps = 60", "step = 60", "unknown key 'step'"),

@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _fail(
-            "interrupted; finished blocks are kept, the same command goes on from there",
+            "interrupted; what is finished is kept, the same command goes on from there",
             _INTERRUPTED,
         )
     except MemoryError:

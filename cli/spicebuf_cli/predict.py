@@ -101,6 +101,10 @@ def print_prediction(answer: dict[str, Any]) -> None:
     headings += ["tight, wide", "over Bayes [nat]", "slope", "total variation"]
     rows = [_row(each) for each in (*answer["arms"], answer["bayes"], *answer["nulls"])]
     print_table(headings, rows)
+    click.echo(
+        "Δ and its medians in nat; slope: 1 as Bayes, 0 blind to volume; total variation (in brackets: "
+        "what as many draws of Bayes seldom exceed)"
+    )
     unplaced = sum(arm["n_unplaced"] for arm in answer["arms"])
     if unplaced:
         click.echo(
@@ -119,7 +123,7 @@ def print_prediction(answer: dict[str, Any]) -> None:
 
 def _row(part: dict[str, Any]) -> list[str]:
     has_runs, noise = "n_runs" in part, part["noise_floor"]
-    total = "" if noise is None else f"{part['total_variation']:.3f} ({noise['high']:.3f})"
+    total = "" if noise is None else f"{_value(part['total_variation'])} ({_value(noise['high'])})"
     return [
         part["name"],
         str(part["n_runs"]) if has_runs else "",

@@ -36,7 +36,7 @@ def run(
     as_json: bool,
     out: Path | None,
 ) -> None:
-    """Check, sweep, count and train SYSTEM, print the tables, and write a run folder.
+    """Check, sweep, count, train and test SYSTEM, print the tables, and write a run folder.
 
     The folder gets results.json and a figure of transfer curves between their APIs.
     """

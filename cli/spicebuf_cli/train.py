@@ -34,7 +34,7 @@ _OPTIMIZERS = ("adam", "sgd", "sgld", "cma-es", "one-plus-one", "rejection")
     type=click.Choice(_OPTIMIZERS),
     default="adam",
     show_default=True,
-    help="How runs are trained.",
+    help="By gradients (adam, sgd, sgld), by comparison, or draws until one works.",
 )
 @click.option(
     "--loss",
@@ -117,7 +117,7 @@ def print_training(answer: dict[str, Any]) -> None:
         ["steps to the first success", _steps(steps)],
         ["median loss, first", _loss(loss["first"], unit)],
         ["median loss, last", _loss(loss["last"], unit)],
-        ["simulated now", str(answer["n_simulated"])],
+        ["chains simulated now", str(answer["n_simulated"])],
     ]
     if answer["stop"] == "first" and answer["n_stopped_by_points"]:
         rows.append(

@@ -115,4 +115,5 @@ def _exactly(value: float) -> Estimate:
 
 def _place_pairs(measure: Measure, pairs: WorkingPairs, drawn: Places) -> Placement:
     images, preimages = pairs.banks.images[drawn[:, 0]], pairs.banks.preimages[drawn[:, 1]]
-    return place(measure, images, preimages, groups=drawn)
+    # Of banks without sampling error, draws that share θ are still independent.
+    return place(measure, images, preimages, groups=None if measure.is_exact else drawn)

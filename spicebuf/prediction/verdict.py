@@ -78,8 +78,10 @@ def judge(claim: Claim, summary: Summary, nulls: Mapping[str, Summary]) -> Verdi
 def _found(claim: Claim, summary: Summary) -> str:
     if not summary.n:
         return "no run succeeded"
+    n_placed = summary.n - summary.n_unplaced
+    more = f" (and {summary.n_unplaced} that could not be placed)" * (summary.n_unplaced > 0)
     return (
-        f"of {summary.n} runs a share of {summary.share_near} ends within {claim.near:g} nat of the "
+        f"of {n_placed} runs{more} a share of {summary.share_near} ends within {claim.near:g} nat of the "
         "greatest log volume"
     )
 

@@ -45,6 +45,9 @@ OPTIMIZERS: Mapping[str, Entry] = MappingProxyType(
         "rejection": Entry(rejection, frozenset()),
     }
 )
+# Nothing happens in a run with less, and one with more leaps about the cube.
+_LEAST, _HOT = 1e-12, 1e12
+
 TEMPERATURE = 0.05
 CLIP = 0.1
 DIFFERENCE_STEP = 1e-3
@@ -92,10 +95,12 @@ class Options:
                 f"optimizer = {self.optimizer!r} is unknown; known are {', '.join(OPTIMIZERS)}"
             )
         self._refuse_unused()
-        for name in ("learning_rate", "temperature", "clip"):
+        for name, most in (("learning_rate", 1e3), ("temperature", _HOT), ("clip", 1.0)):
             value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0.0):
-                raise InputError(f"{name} = {value:g} must be finite and above 0")
+            if value is not None and not _LEAST <= value <= most:
+                raise InputError(
+                    f"{name} = {value:g} must be above 0, at least {_LEAST:g} and at most {most:g}"
+                )
         step, n = self.difference_step, self.n_directions
         if step is not None and not 0.0 < step <= MAX_STEP:
             raise InputError(

@@ -3,7 +3,7 @@
 import hashlib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +20,15 @@ NULLS = ("classes", "apis", "shuffled", "prior")
 _PACKAGE = Path(__file__).resolve().parent.parent
 _FILE = "prediction.toml"
 _TABLES = ("claim", "training", "arms")
-_ARM = {"loss": Loss, "stop": Stop}
+_ARM = ("loss", "stop")
+_FIGURES: Mapping[str, type] = {
+    "learning_rate": float,
+    "temperature": float,
+    "clip": float,
+    "difference_step": float,
+    "n_directions": int,
+    "central": bool,
+}
 _T = TypeVar("_T")
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -81,6 +89,8 @@ def _claim(table: Mapping[str, Any]) -> Claim:
     for name in nulls:
         if name not in NULLS:
             raise InputError(f"[claim]: nulls: {name!r} is unknown; there are {', '.join(NULLS)}")
+        if nulls.count(name) > 1:
+            raise InputError(f"[claim]: nulls: {name!r} is there twice")
     return Claim(**numbers, nulls=tuple(nulls))
 
 
@@ -103,24 +113,18 @@ def _arm(table: Mapping[str, Any], number: int, budget: Mapping[str, int]) -> Tr
     where = f"[[arms]] number {number}"
     if not isinstance(table, dict):
         raise InputError(f"{where} must be a table")
-    own = [each.name for each in fields(Options)]
-    _require_known(table, (*own, *_ARM, "runs"), where)
-    for name, value in table.items():
-        if isinstance(value, bool) and name != "central":
-            raise InputError(f"{where}: {name} = {value} must be a number")
+    _require_known(table, (*_FIGURES, *_ARM, "optimizer", "runs"), where)
+    figures: dict[str, Any] = {
+        name: _number(table, name, where) if kind is float else _get(table, name, kind, where)
+        for name, kind in _FIGURES.items()
+        if name in table
+    }
+    optimizer, runs = _get(table, "optimizer", str, where), _get(table, "runs", int, where)
+    loss, stop = _choice(table, "loss", Loss, where), _choice(table, "stop", Stop, where)
     try:
-        options = Options(**{name: value for name, value in table.items() if name in own})
-        return Training(
-            options,
-            _choice(table, "loss", Loss, where),
-            _choice(table, "stop", Stop, where),
-            _get(table, "runs", int, where),
-            **budget,
-        )
-    except TypeError as error:
-        raise InputError(f"{where}: {error}; numbers must be numbers") from error
+        return Training(Options(optimizer, **figures), loss, stop, runs, **budget)
     except InputError as error:
-        raise InputError(error if str(error).startswith(where) else f"{where}: {error}") from error
+        raise InputError(f"{where}: {error}") from error
 
 
 def _choice(table: Mapping[str, Any], key: str, kind: type[_Choice], where: str) -> _Choice:
@@ -134,17 +138,25 @@ def _number(table: Mapping[str, Any], key: str, where: str) -> float:
     value = table.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InputError(f"{where}: {key} = {value!r} must be a number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise InputError(f"{where}: {key} is too large a number") from error
 
 
 def _get(table: Mapping[str, Any], key: str, kind: type[_T], where: str) -> _T:
     value = table.get(key)
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise InputError(f"{where}: {key} = {value!r} must be a {_KINDS[kind]}")
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise InputError(f"{where}: {key} = {value!r} must be {_KINDS[kind]}")
     return value
 
 
-_KINDS: Mapping[type, str] = {int: "whole number", str: "text", list: "list"}
+_KINDS: Mapping[type, str] = {
+    int: "a whole number",
+    str: "text",
+    list: "a list",
+    bool: "true or false",
+}
 
 
 def _table(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:

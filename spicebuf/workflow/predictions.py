@@ -161,10 +161,12 @@ def predict_system(
     settings = replace(settings, confidence=plan.claim.confidence)
     rejection = require_possible(system, settings, on_progress)
     found = search_system(system, settings, Wanted(runners_up=False), on_progress)
+    test = _Test(system, settings, plan, found)
+    measure = test.measure()
     trained = [
         train_system(system, settings, arm, on_progress, rejection=rejection) for arm in plan.arms
     ]
-    return _Test(system, settings, plan, found).of(trained)
+    return test.of(trained, measure)
 
 
 def require_testable(system: System) -> None:
@@ -184,8 +186,7 @@ class _Test:
     plan: PredictionPlan
     found: SystemSearch
 
-    def of(self, trained: Sequence[SystemTraining]) -> SystemPrediction:
-        measure = self._measure()
+    def of(self, trained: Sequence[SystemTraining], measure: Measure) -> SystemPrediction:
         pairs = working_pairs(measure.measure)
         step, exact = class_step(measure.vdd), measure.is_exact
         classes = bayes_classes(pairs, step, is_exact=exact)
@@ -205,12 +206,23 @@ class _Test:
             self.plan, self.found, measure, bayes, nulls, shuffled, arms, n_pairs, n1 * n2
         )
 
-    def _measure(self) -> Measure:
-        """Return what log volumes are chosen on and reported of."""
+    def measure(self) -> Measure:
+        """Return what log volumes are chosen on and reported of.
+
+        Raises
+        ------
+        InputError
+            If the banks are too small to say anything.
+        """
         exact = all(swept.bank.source.seed is None for swept in self.found.second)
         choose = self._banks(self.found.banks)
         measure = choose if exact else self._banks(self.found.second)
         best = sets_at(self.found.system, _PLACE)
+        if not np.isfinite(measure.log_volume(best)):
+            raise InputError(
+                f"{self.system.path.name}: no θ of the second banks are admitted by the API that the "
+                f"first banks like best; take more --samples than {self.settings.n_samples}"
+            )
         return Measure(choose, measure, best, self.system.vdd, is_exact=exact)
 
     def _banks(
@@ -255,11 +267,14 @@ class _Test:
             Population("apis", apis, None, apis.share_in_best, of_apis),
             self._population("prior", tilted, classes),
         ]
-        share = None
-        if len(solutions[0].weight):
+        try:
             shuffled = place_shuffled(measure, *solutions, N_DRAWN, self._rng(3))
-            nulls.append(self._population("shuffled", shuffled.placement, classes))
-            share = shuffled.share
+            placement, share = shuffled.placement, shuffled.share
+        except InputError:
+            # None of them works, or there are none.
+            nobody = np.zeros(0, dtype=np.int64)
+            placement, share = place(measure, solutions[0][nobody], solutions[1][nobody]), None
+        nulls.append(self._population("shuffled", placement, classes))
         return tuple(nulls), share
 
     def _tilted(self) -> tuple[Floats, Floats]:

@@ -64,6 +64,7 @@ def run_system(
     entropy = entropy_system(system, settings, on_progress)
     test = small_test(system, settings, n_runs, on_progress)
     answer = _answer(system, settings, folder, checked, entropy, unit)
+    answer["settings"]["n_runs"] = n_runs
     answer |= _test_answer(system, settings, test)
     try:
         _keep_sources(system, folder)

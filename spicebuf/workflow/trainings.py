@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,9 +15,9 @@ from spicebuf.bank import bench_key
 from spicebuf.chain import end_to_end
 from spicebuf.check import Floats, Verdict
 from spicebuf.entropy import ENUMERATION, MONTE_CARLO, LogVolume
-from spicebuf.errors import InputError
+from spicebuf.errors import BankError, InputError
 from spicebuf.losses import Loss, Target, require_ideal
-from spicebuf.paths import require_same_runs, write_paths
+from spicebuf.paths import n_runs_in, require_room, require_same_runs, write_paths
 from spicebuf.prior import n_grid_points
 from spicebuf.sweep import Sweeps, ngspice_version, simulators, sweep
 from spicebuf.system import Component, System, file_stem
@@ -28,12 +29,15 @@ from spicebuf.workflow.entropies import entropy_system
 from spicebuf.workflow.events import Event, Lab, check_grid, climbing, event_of, lab_of, settle
 from spicebuf.workflow.settings import AUTO, Progress, Settings, require_between, silent
 
+_LOG = logging.getLogger(__name__)
+
 MAX_RUNS = 1_000_000
 MAX_INPUTS = 1_000
 
 # Draws of the prior, and then simulations on the way to rarer chains, before training is refused.
 _REJECTED = 2_000
 _CLIMBED = 20_000
+_ABREAST_PER_WORKER = 4
 # Raised whenever the same run would take another path than it used to.
 _RUNS = 1
 
@@ -68,6 +72,10 @@ class Training:
         require_between("runs", self.n_runs, 1, MAX_RUNS)
         require_between("inputs", self.n_inputs, 1, MAX_INPUTS)
         self.plan(0)
+        if self.options.optimizer == "rejection" and self.stop is Stop.BUDGET:
+            raise InputError(
+                "stop = 'budget' with rejection would end at any draw of the prior; take stop = 'first'"
+            )
 
     @property
     def name(self) -> str:
@@ -145,7 +153,10 @@ def train_system(
     with simulators(settings.n_workers, settings.scheduler) as pool:
         version = ngspice_version(pool)
     configuration = _configuration(event, training, settings, version)
-    folder = paths or _folder(system, training, settings, configuration)
+    folder = _folder(system, training, settings, configuration)
+    if paths is not None:
+        folder = resolved(paths)
+        require_room(folder, settings.banks)
     require_same_runs(folder, configuration)
     if rejection is None:
         rejection = require_possible(system, settings, on_progress)
@@ -157,9 +168,41 @@ def train_system(
         runs, n_simulated = jobs.all(on_progress)
         theta = jobs.problem.theta(np.array([run.points[-1] for run in runs]))
         verdict = _verdicts(event, runs, theta, lab)
-        every = [jobs.problem.theta(run.points) for run in runs]
-    write_paths(folder, configuration, event.bench.thetas, runs, every, verdict)
+        # A folder that holds more runs keeps them.
+        more = tuple(dict(jobs.known(range(len(runs), n_runs_in(folder)))).values())
+        every = [jobs.problem.theta(run.points) for run in (*runs, *more)]
+        ends = jobs.problem.theta(np.array([run.points[-1] for run in more])) if more else theta[:0]
+        verdicts = np.append(verdict, _verdicts(event, more, ends, lab))
+    try:
+        write_paths(
+            folder,
+            configuration,
+            event.bench.thetas,
+            (*runs, *more),
+            every,
+            verdicts,
+            training.loss.unit,
+        )
+    except BankError as error:
+        # What was found stands, and can be had again from the journal.
+        _LOG.warning("%s", error)
     return SystemTraining(training, chain, runs, theta, verdict, rejection, n_simulated, folder)
+
+
+def resolved(paths: Path) -> Path:
+    """Return the folder that a path means, whatever links lead there.
+
+    Raises
+    ------
+    InputError
+        If it cannot be told.
+    """
+    try:
+        folder = paths.resolve()
+        folder.exists()
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"paths = {str(paths)[:60]}…: no folder can be there ({error})") from error
+    return folder
 
 
 def require_trainable(system: System, training: Training) -> None:
@@ -173,8 +216,15 @@ def require_trainable(system: System, training: Training) -> None:
             )
     if training.loss is Loss.SQUARED:
         require_ideal(last)
-    if not any(component.priors for component in system.components):
+    n_params = sum(len(component.priors) for component in system.components)
+    if not n_params:
         raise InputError(f"{system.path.name}: all parameters are fixed; there is nothing to train")
+    n_directions = training.options.n_directions
+    if n_directions is not None and n_directions > n_params:
+        raise InputError(
+            f"n_directions = {n_directions} exceeds the number of parameters of {system.path.name}, "
+            f"{n_params}; give at most as many"
+        )
 
 
 def require_possible(system: System, settings: Settings, on_progress: Progress) -> LogVolume:
@@ -240,17 +290,21 @@ class _Runs:
     def all(self, on_progress: Progress) -> tuple[tuple[RunPath, ...], int]:
         """Return all runs by number, and how many θ were simulated for them now."""
         numbers = range(self.training.n_runs)
-        found = dict(self._known(numbers))
+        found = dict(self.known(numbers))
         missing = [number for number in numbers if number not in found]
         what = f"train, {self.training.name}"
         on_progress(what, len(found), len(numbers), self._standing(found))
-        for run in train(self.problem, self.training.plan(self.settings.seed), missing):
+        # Enough for every worker to be busy, and few to be lost when it is interrupted.
+        n_abreast = _ABREAST_PER_WORKER * self.lab.pool.n_workers
+        plan = self.training.plan(self.settings.seed)
+        for run in train(self.problem, plan, missing, n_abreast):
             self.lab.journal.keep(self._question(run.run), _arrays(run))
             found[run.run] = run
             on_progress(what, len(found), len(numbers), self._standing(found))
         return tuple(found[number] for number in numbers), self.problem.n_simulated
 
-    def _known(self, numbers: Sequence[int]) -> Iterator[tuple[int, RunPath]]:
+    def known(self, numbers: Sequence[int]) -> Iterator[tuple[int, RunPath]]:
+        """Yield the runs that the journal holds, by number."""
         for number in numbers:
             answer = self.lab.journal.recall(self._question(number))
             if answer is not None:
@@ -262,7 +316,7 @@ class _Runs:
         last = np.array([run.loss[-1] for run in found.values()])
         n, known = sum(run.works for run in found.values()), last[np.isfinite(last)]
         loss = f", median loss {np.median(known):.3g} {self.training.loss.unit}" * (len(known) > 0)
-        return f"{n} succeeded{loss}"
+        return f"{n} work by their points{loss}"
 
     def _question(self, number: int) -> bytes:
         return b"run %d " % number + self.about
