@@ -104,6 +104,10 @@ def test_finite_priors_are_counted_exactly(answer: dict[str, Any]) -> None:
     assert answer["log_volume_max"] == pytest.approx(np.log(best_product() / 625))
     assert answer["log_volume_max_by_points"] == pytest.approx(answer["log_volume_max"])
     assert answer["bayes"]["share_in_best_api"] == pytest.approx([best_product() / n] * 3)
+    # 2,000 draws of exact banks, however few θ these are.
+    for part in (answer["bayes"], answer["nulls"][0]):
+        _, low, high = part["share_near"]
+        assert high - low < 0.05
 
 
 def test_every_arm_has_its_figures(answer: dict[str, Any]) -> None:

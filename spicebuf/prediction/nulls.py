@@ -42,7 +42,7 @@ def place_bayes(
 
     With banks of other weights than those of `measure` it is the null of another prior.
     """
-    return _place_pairs(measure, pairs, draw_pairs(pairs, n, rng))
+    return _place_pairs(measure, pairs, draw_pairs(pairs, n, rng), is_shared=not measure.is_exact)
 
 
 def place_classes(
@@ -53,7 +53,8 @@ def place_classes(
     rng: np.random.Generator,
 ) -> Placement:
     """Place as many solutions of each behaviour class, uniform within it."""
-    return _place_pairs(measure, pairs, stratified_pairs(pairs, classes, per_class, rng))
+    drawn = stratified_pairs(pairs, classes, per_class, rng)
+    return _place_pairs(measure, pairs, drawn, is_shared=not measure.is_exact)
 
 
 def place_shuffled(
@@ -72,7 +73,8 @@ def place_shuffled(
     )
     pairs = working_pairs(alone)
     n_pairs = pairs.n_compared[0] * pairs.n_compared[1]
-    return Shuffled(pairs.weight / n_pairs, place_bayes(measure, pairs, n, rng))
+    drawn = draw_pairs(pairs, n, rng)
+    return Shuffled(pairs.weight / n_pairs, _place_pairs(measure, pairs, drawn, is_shared=True))
 
 
 def distances_of_apis(measure: Measure) -> Floats:
@@ -113,7 +115,9 @@ def _exactly(value: float) -> Estimate:
     return Estimate(value, value, value)
 
 
-def _place_pairs(measure: Measure, pairs: WorkingPairs, drawn: Places) -> Placement:
+def _place_pairs(
+    measure: Measure, pairs: WorkingPairs, drawn: Places, *, is_shared: bool
+) -> Placement:
+    """Place pairs; where θ are a sample themselves, pairs that share them are not independent."""
     images, preimages = pairs.banks.images[drawn[:, 0]], pairs.banks.preimages[drawn[:, 1]]
-    # Of banks without sampling error, draws that share θ are still independent.
-    return place(measure, images, preimages, groups=None if measure.is_exact else drawn)
+    return place(measure, images, preimages, groups=drawn if is_shared else None)
