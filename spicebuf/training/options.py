@@ -95,7 +95,7 @@ class Options:
                 f"optimizer = {self.optimizer!r} is unknown; known are {', '.join(OPTIMIZERS)}"
             )
         self._refuse_unused()
-        for name, most in (("learning_rate", 1e3), ("temperature", _HOT), ("clip", 1.0)):
+        for name, most in (("learning_rate", 1e3), ("temperature", _HOT), ("clip", 1e3)):
             value = getattr(self, name)
             if value is not None and not _LEAST <= value <= most:
                 raise InputError(
